@@ -1,0 +1,28 @@
+import type { Caller } from "./call.ts";
+import type { ErrorRegistry } from "./errors.ts";
+
+/** One step of a module's history: the text of `NNNN_slug.up.sql` and `NNNN_slug.down.sql`. */
+export interface MigrationStep {
+  /** `NNNN_slug`, the file name without `.up.sql`. */
+  readonly name: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/** What core and the command line need to know of a module. Each package exports one, named after its schema. */
+export interface PostkitModule<Client = unknown> {
+  /** The module's name, which is also its schema: `authz`. */
+  readonly name: string;
+  /** Version of the npm package, kept in the migration log. */
+  readonly version: string;
+  /** The whole history in order, inlined so that bundled applications can migrate. */
+  readonly migrations: readonly MigrationStep[];
+  /** Folder of the same files as shipped, to notice an edited one; absent files are not an error. */
+  readonly migrationsUrl: URL;
+  readonly errors: ErrorRegistry;
+  /** Builds the typed client on top of one caller. */
+  readonly client: (caller: Caller) => Client;
+}
+
+/** The typed client of a module. */
+export type ClientOf<M> = M extends PostkitModule<infer Client> ? Client : never;
