@@ -1,0 +1,58 @@
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { bundle, copyToDist } from "./bundle.ts";
+import { Refusal } from "./refusal.ts";
+import { coreName, requireModule, type Workspace } from "./workspace.ts";
+
+const usage = `npm run sql -- <command>
+
+  bundle [--dist <module>]   inline the SQL into packages/*/src/*.gen.ts; with --dist also copy the
+                             module's history into its dist/ folder
+  freeze <module> <slug>     write the next step of a module's history, or seal the one being written
+  check [--json] [module…]   prove that history and source agree
+
+  --root <folder>            work on another tree
+  --server <url>             superuser's URL of a PostgreSQL 18 to use instead of an embedded one`;
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args);
+  const workspace: Workspace = { root: values.root ?? fileURLToPath(new URL("../../../", import.meta.url)) };
+  const [command, ...operands] = positionals;
+  if (command === "bundle") return runBundle(workspace, values.dist);
+  throw new Refusal(usage);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        dist: { type: "string" },
+        json: { type: "boolean", default: false },
+        root: { type: "string" },
+        server: { type: "string" },
+      },
+    });
+  } catch (error) {
+    throw new Refusal(error instanceof Error ? error.message : String(error), "", usage);
+  }
+}
+
+function runBundle(workspace: Workspace, dist: string | undefined): number {
+  for (const path of bundle(workspace)) console.error(`wrote ${relative(workspace.root, path)}`);
+  if (dist !== undefined && dist !== coreName) {
+    requireModule(workspace, dist);
+    copyToDist(workspace, dist);
+  }
+  return 0;
+}
+
+function report(error: unknown): number {
+  if (!(error instanceof Refusal)) throw error;
+  console.error(error.message);
+  return 1;
+}
