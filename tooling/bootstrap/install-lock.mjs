@@ -26,7 +26,9 @@ async function acquire() {
   let hasTold = false;
   while (!tryToAcquire()) {
     if (Date.now() > deadline) {
-      throw new Error(`another install still runs after ten minutes; if it does not, delete ${lockFile}`);
+      throw new Error(
+        `another install still runs after ten minutes; if it does not, delete ${lockFile}`,
+      );
     }
     if (!hasTold) console.error("postkit: waiting for another install of this checkout");
     hasTold = true;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import { isCi, root } from "./environment.mjs";
 import { withInstallLock } from "./install-lock.mjs";
@@ -9,7 +9,8 @@ import { capture, pnpm } from "./run.mjs";
 const installStamp = join(root, "node_modules", ".postkit-install");
 const bundleStamp = join(root, "node_modules", ".postkit-bundle");
 const bundler = join(root, "tooling/sql/src/cli.ts");
-const cannotFreeze = /ERR_PNPM_(OUTDATED_LOCKFILE|NO_LOCKFILE|LOCKFILE_CONFIG_MISMATCH|FROZEN_LOCKFILE)/;
+const cannotFreeze =
+  /ERR_PNPM_(OUTDATED_LOCKFILE|NO_LOCKFILE|LOCKFILE_CONFIG_MISMATCH|FROZEN_LOCKFILE)/;
 
 /** Brings dependencies and generated sources up to date. When they are, this only reads. */
 export async function prepare() {
@@ -66,7 +67,9 @@ function installInputs() {
 }
 
 function hasItsModules(folder) {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(root, folder, "package.json"), "utf8"),
+  );
   return !(dependencies || devDependencies) || existsSync(join(root, folder, "node_modules"));
 }
 
@@ -76,7 +79,13 @@ function bundleFiles() {
     filesBelow(join(folder, "src")).filter((file) => file.endsWith(".gen.ts")),
   );
   const sql = packageFolders().flatMap((folder) => filesBelow(join(folder, "sql")));
-  return [...installInputs(), ...filesBelow("migrations"), ...filesBelow("tooling/sql/src"), ...sql, ...generated];
+  return [
+    ...installInputs(),
+    ...filesBelow("migrations"),
+    ...filesBelow("tooling/sql/src"),
+    ...sql,
+    ...generated,
+  ];
 }
 
 function filesBelow(folder) {

@@ -14,7 +14,11 @@ export function run(command, args, options) {
 export async function capture(command, args, { onStart, ...options } = {}) {
   const { child, ended } = start(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   onStart?.(child);
-  const [stdout, stderr, code] = await Promise.all([textOf(child.stdout), textOf(child.stderr), ended]);
+  const [stdout, stderr, code] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    ended,
+  ]);
   return { code, stdout, stderr };
 }
 
@@ -25,7 +29,7 @@ export function pnpm(args) {
 }
 
 /** Starts a command and passes signals on to it for as long as it runs. */
-export function start(command, args, options) {
+function start(command, args, options) {
   const child = spawn(command, command === process.execPath ? [...guard, ...args] : args, {
     ...options,
     env: { ...process.env, ...options.env, POSTKIT_BOOTSTRAP_PID: String(process.pid) },
