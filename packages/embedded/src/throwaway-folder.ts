@@ -1,0 +1,41 @@
+import { chown, mkdtemp, rm, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { spawnJanitor } from "./guard.ts";
+import { unprivilegedIdentity } from "./identity.ts";
+
+const sharedMemory = "/dev/shm";
+const sharedMemoryFreeBytesMin = 1024 ** 3;
+
+/** A folder that is gone after `remove()`, and also when this process ends without it. */
+export interface ThrowawayFolder {
+  /** Where the data directory belongs; does not exist yet. */
+  readonly dataDir: string;
+  remove(): Promise<void>;
+}
+
+/** Makes one in shared memory when at least 1 GB is free there, else in the temp folder. */
+export async function createThrowawayFolder(): Promise<ThrowawayFolder> {
+  const folder = await mkdtemp(join(await fastestFolder(), "postkit-pg-"));
+  const janitor = spawnJanitor(folder);
+  const { uid, gid } = unprivilegedIdentity();
+  if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
+  return {
+    dataDir: join(folder, "data"),
+    async remove() {
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+      janitor?.stdin?.end();
+    },
+  };
+}
+
+async function fastestFolder(): Promise<string> {
+  if (process.platform !== "linux") return tmpdir();
+  try {
+    const { bavail, bsize } = await statfs(sharedMemory);
+    return bavail * bsize >= sharedMemoryFreeBytesMin ? sharedMemory : tmpdir();
+  } catch {
+    return tmpdir();
+  }
+}
