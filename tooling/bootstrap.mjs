@@ -24,7 +24,7 @@ const tasks = {
   bench: (args) => source("tooling/bench/src/cli.ts", args),
   sql: (args) => source("tooling/sql/src/cli.ts", args),
   postkit: (args) => source("packages/cli/src/bin.ts", args),
-  pack: (args) => source("tooling/pack-check/src/cli.ts", args),
+  "pack-check": (args) => source("tooling/pack-check/src/cli.ts", args),
 };
 
 async function build(args) {
@@ -44,8 +44,11 @@ async function writeInstallScripts() {
   const scripts = [["postkit", modules], ...modules.map((module) => [module, [module]])];
   for (const [name, included] of scripts) {
     const cli = [...fromSource, join(root, "packages/cli/src/bin.ts"), "sql", ...included];
-    const { code, stdout } = await capture(process.execPath, cli);
-    if (code !== 0) return code;
+    const { code, stdout, stderr } = await capture(process.execPath, cli);
+    if (code !== 0) {
+      process.stderr.write(stderr);
+      return code;
+    }
     const file = join(root, "dist", `${name}.sql`);
     writeFileSync(`${file}.new`, stdout);
     renameSync(`${file}.new`, file);
