@@ -19,10 +19,10 @@ export function bundle(workspace: Workspace): string[] {
   return generated.filter(({ path, text }) => writeChanged(path, text)).map(({ path }) => path);
 }
 
-/** Makes `packages/<module>/dist/migrations/` hold exactly the module's history. */
+/** Makes `packages/<module>/dist/migrations/<module>/` hold exactly the module's history. */
 export function copyToDist(workspace: Workspace, module: string): void {
   const source = historyFolder(workspace, module);
-  const target = join(workspace.root, "packages", module, "dist", "migrations");
+  const target = join(workspace.root, "packages", module, "dist", "migrations", module);
   rmSync(target, { recursive: true, force: true });
   if (!existsSync(source)) return;
   mkdirSync(target, { recursive: true });
@@ -50,7 +50,7 @@ function migrationsText(workspace: Workspace, module: string): string {
 
 export const packageVersion: string = ${JSON.stringify(packageVersion(workspace, module))};
 
-export const migrationsUrl: URL = new URL("./migrations/", import.meta.url);
+export const migrationsUrl: URL = new URL("./migrations/${module}/", import.meta.url);
 
 export const migrations: readonly MigrationStep[] = [${steps.length === 0 ? "" : `\n${steps.join("")}`}];
 `;

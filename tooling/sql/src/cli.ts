@@ -21,7 +21,11 @@ async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args);
   const workspace: Workspace = { root: values.root ?? fileURLToPath(new URL("../../../", import.meta.url)) };
   const [command, ...operands] = positionals;
-  if (command === "bundle") return runBundle(workspace, values.dist);
+  if (command === "bundle" && operands.length === 0) return runBundle(workspace, values.dist);
+  const [module, slug] = operands;
+  if (command === "freeze" && module !== undefined && slug !== undefined && operands.length === 2) {
+    return runFreeze(workspace, { module, slug, serverUrl: values.server });
+  }
   throw new Refusal(usage);
 }
 
@@ -49,6 +53,22 @@ function runBundle(workspace: Workspace, dist: string | undefined): number {
     copyToDist(workspace, dist);
   }
   return 0;
+}
+
+async function runFreeze(
+  workspace: Workspace,
+  { module, slug, serverUrl }: { module: string; slug: string; serverUrl: string | undefined },
+): Promise<number> {
+  const { openServer } = await import("./server.ts");
+  const { freeze } = await import("./freeze.ts");
+  const server = await openServer(serverUrl);
+  try {
+    const { step, outcome } = await freeze(server, workspace, { module, slug });
+    console.error(`${module} ${step.name}: ${outcome}`);
+    return 0;
+  } finally {
+    await server.stop();
+  }
 }
 
 function report(error: unknown): number {
