@@ -25,6 +25,7 @@ const tasks = {
   sql: (args) => source("tooling/sql/src/cli.ts", args),
   postkit: (args) => source("packages/cli/src/bin.ts", args),
   "pack-check": (args) => source("tooling/pack-check/src/cli.ts", args),
+  "version-packages": versionPackages,
 };
 
 async function build(args) {
@@ -32,6 +33,13 @@ async function build(args) {
     ...pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only", ...args]),
   );
   return code === 0 ? writeInstallScripts() : code;
+}
+
+/** Turns the changesets into versions and changelogs, and brings the lockfile after them. */
+async function versionPackages() {
+  const code = await node([bin("@changesets/cli", "bin.js"), "version"]);
+  if (code !== 0) return code;
+  return run(...pnpm(["install", "--lockfile-only"]));
 }
 
 /** Writes `dist/<module>.sql` for every module with a history, and `dist/postkit.sql` with all of them. */

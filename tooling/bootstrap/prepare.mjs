@@ -63,7 +63,13 @@ function isStamped(stamp, files) {
 
 function installInputs() {
   const manifests = ["", ...packageFolders()].map((folder) => join(folder, "package.json"));
-  return ["pnpm-lock.yaml", "pnpm-workspace.yaml", ".npmrc", ...manifests];
+  return [
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    ".npmrc",
+    ...filesBelow("patches"),
+    ...manifests,
+  ];
 }
 
 function hasItsModules(folder) {
