@@ -1,1 +1,29 @@
-export {};
+export { createPostkit, type Modules, type Postkit, type PostkitOptions, type Transaction } from "./postkit.ts";
+export type { Caller, QueryEvent, Schema } from "./call.ts";
+export type { Actor } from "./context.ts";
+export type { Executor } from "./executor.ts";
+export type { CallOptions } from "./limits.ts";
+export type { Arguments } from "./statement.ts";
+export type { TransactionOptions } from "./transaction.ts";
+export {
+  coreErrors,
+  isPostkitError,
+  moduleError,
+  PostkitError,
+  type ErrorRegistry,
+  type PostkitErrorFields,
+} from "./errors.ts";
+export { interval, json, textArray, timestamp, type CastParameter, type Parameter } from "./parameters.ts";
+export type { ClientOf, MigrationStep, PostkitModule } from "./module.ts";
+export {
+  migrate,
+  type MigrateOptions,
+  type MigrateResult,
+  type PlanItem,
+  type PlanOptions,
+} from "./migrate/migrate.ts";
+export type { MigrationTarget } from "./migrate/connect.ts";
+export type { GrantKind, GrantTo } from "./migrate/grants.ts";
+export type { AppliedStep } from "./migrate/state.ts";
+export { plan, status, type ModuleStatus } from "./migrate/status.ts";
+export { installScript } from "./migrate/script.ts";

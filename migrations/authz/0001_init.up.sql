@@ -1,0 +1,1601 @@
+-- schema.sql
+do $$
+begin
+  if current_setting('server_encoding') <> 'UTF8' then
+    raise exception 'authz needs a database in UTF8, this one is in %', current_setting('server_encoding')
+      using errcode = '0A000';
+  end if;
+end
+$$;
+
+create schema authz;
+
+comment on schema authz is 'Postkit authz: relationship-based permissions';
+
+-- context/set_tenant.sql
+-- authz.set_tenant: sets the tenant for the rest of the transaction.
+--
+-- Takes    p_tenant_id  the namespace
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023)
+-- Example  select authz.set_tenant('acme');
+create function authz.set_tenant(p_tenant_id text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_namespace(p_tenant_id);
+  execute format('set local postkit.tenant_id = %L', p_tenant_id);
+end
+$$;
+
+-- context/clear_tenant.sql
+-- authz.clear_tenant: ends the tenant; reads find nothing and writes are refused until one is set again.
+--
+-- Example  select authz.clear_tenant();
+create function authz.clear_tenant()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  set local postkit.tenant_id = '';
+end
+$$;
+
+-- context/set_actor.sql
+-- authz.set_actor: names who acts, for the audit of the rest of the transaction.
+--
+-- Takes    p_actor_id      who acts: 'user:admin'
+--          p_request_id    the request it happens in
+--          p_reason        why
+--          p_on_behalf_of  for whom, when somebody acts for somebody else
+-- Example  select authz.set_actor('user:admin', p_reason => 'ticket 42');
+create function authz.set_actor(
+  p_actor_id text,
+  p_request_id text default null,
+  p_reason text default null,
+  p_on_behalf_of text default null
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  execute format('set local postkit.actor_id = %L', coalesce(p_actor_id, ''));
+  execute format('set local postkit.request_id = %L', coalesce(p_request_id, ''));
+  execute format('set local postkit.reason = %L', coalesce(p_reason, ''));
+  execute format('set local postkit.on_behalf_of = %L', coalesce(p_on_behalf_of, ''));
+end
+$$;
+
+-- context/clear_actor.sql
+-- authz.clear_actor: ends what set_actor set.
+--
+-- Example  select authz.clear_actor();
+create function authz.clear_actor()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz.set_actor(null);
+end
+$$;
+
+-- context/_rls_bypassed.sql
+-- authz._rls_bypassed: whether row level security does not bind the current role.
+create function authz._rls_bypassed()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+  select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles r where r.rolname = current_user
+$$;
+
+-- context/assert_rls_active.sql
+-- authz.assert_rls_active: refuses a role that row level security does not bind.
+--
+-- Raises   BIZ_RLS_NOT_ACTIVE (55000)
+-- Example  select authz.assert_rls_active();
+create function authz.assert_rls_active()
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if authz._rls_bypassed() then
+    raise exception 'role % is a superuser or has BYPASSRLS: tenants are not kept apart', current_user
+      using errcode = '55000', hint = 'postkit:authz:BIZ_RLS_NOT_ACTIVE';
+  end if;
+end
+$$;
+
+-- context/_assert_tenant_set.sql
+-- authz._assert_tenant_set: refuses a write without any tenant, by a role that row level security binds.
+--
+-- Raises   BIZ_TENANT_NOT_SET (42501)
+create function authz._assert_tenant_set()
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if coalesce(current_setting('postkit.tenant_id', true), '') = '' and not authz._rls_bypassed() then
+    raise exception 'no tenant is set: call authz.set_tenant first'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_NOT_SET';
+  end if;
+end
+$$;
+
+-- context/_assert_tenant.sql
+-- authz._assert_tenant: refuses a new row outside the tenant, before a policy would do so without saying why.
+--
+-- Raises   BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
+create function authz._assert_tenant(p_namespace text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if current_setting('postkit.tenant_id', true) = p_namespace then
+    return;
+  end if;
+  perform authz._assert_tenant_set();
+  if not authz._rls_bypassed() then
+    raise exception 'namespace is not the tenant of this transaction'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
+  end if;
+end
+$$;
+
+-- context/_warn_tenant.sql
+-- authz._warn_tenant: tells why a read outside the tenant finds nothing.
+create function authz._warn_tenant(p_namespace text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_tenant text := nullif(current_setting('postkit.tenant_id', true), '');
+begin
+  if v_tenant = p_namespace then
+    return;
+  end if;
+  if v_tenant is not null then
+    raise warning 'namespace is not the tenant of this transaction: nothing of it is visible';
+  elsif not authz._rls_bypassed() then
+    raise warning 'no tenant is set: nothing is visible';
+  end if;
+end
+$$;
+
+-- validation/_validate_text.sql
+-- authz._validate_text: refuses a text that is null, blank or too long, with the codes of its kind.
+--
+-- Takes    p_value   the text
+--          p_field   its name in the message
+--          p_prefix  the kind its codes begin with: VAL_ID, VAL_IDENTIFIER, VAL_NAMESPACE
+-- Raises   <prefix>_NULL (22004) · <prefix>_EMPTY (22026) · <prefix>_TOO_LONG (22001)
+create function authz._validate_text(p_value text, p_field text, p_prefix text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_value is null then
+    raise exception '% is null', p_field
+      using errcode = '22004', hint = 'postkit:authz:' || p_prefix || '_NULL';
+  end if;
+  if btrim(p_value) = '' then
+    raise exception '% is empty', p_field
+      using errcode = '22026', hint = 'postkit:authz:' || p_prefix || '_EMPTY';
+  end if;
+  if length(p_value) > 1024 then
+    raise exception '% is longer than 1024 characters', p_field
+      using errcode = '22001', hint = 'postkit:authz:' || p_prefix || '_TOO_LONG';
+  end if;
+end
+$$;
+
+-- validation/_validate_identifier.sql
+-- authz._validate_identifier: refuses what cannot be a type, a relation or a permission.
+--
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023)
+create function authz._validate_identifier(p_value text, p_field text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_value collate "C" ~ '^[a-z][a-z0-9_-]*$' and length(p_value) <= 1024 then
+    return;
+  end if;
+  perform authz._validate_text(p_value, p_field, 'VAL_IDENTIFIER');
+  raise exception '% must be lower-case letters, digits, _ and -, beginning with a letter', p_field
+    using errcode = '22023', hint = 'postkit:authz:VAL_IDENTIFIER_FORMAT';
+end
+$$;
+
+-- validation/_validate_id.sql
+-- authz._validate_id: refuses what cannot be an id.
+--
+-- Takes    p_prefix  the kind its codes begin with
+-- Raises   VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001) · VAL_ID_INVALID_CHARS (22023)
+--          · VAL_ID_WHITESPACE (22023)
+create function authz._validate_id(p_value text, p_field text, p_prefix text default 'VAL_ID')
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_text(p_value, p_field, p_prefix);
+  if p_value collate "C" ~ '[\u0001-\u001f\u007f\u0085\u2028\u2029]' then
+    raise exception '% contains a control character or a line separator', p_field
+      using errcode = '22023', hint = 'postkit:authz:' || p_prefix || '_INVALID_CHARS';
+  end if;
+  if p_value <> btrim(p_value) then
+    raise exception '% begins or ends with a space', p_field
+      using errcode = '22023', hint = 'postkit:authz:' || p_prefix || '_WHITESPACE';
+  end if;
+end
+$$;
+
+-- validation/_validate_namespace.sql
+-- authz._validate_namespace: refuses what cannot be a namespace.
+--
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023)
+create function authz._validate_namespace(p_value text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_id(p_value, 'namespace', 'VAL_NAMESPACE');
+end
+$$;
+
+-- validation/_validate_batch_size.sql
+-- authz._validate_batch_size: refuses an array of more than 1000 elements.
+--
+-- Raises   VAL_BATCH_TOO_LARGE (22023)
+create function authz._validate_batch_size(p_values text[], p_field text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if cardinality(p_values) > 1000 then
+    raise exception '% has % elements, the most is 1000', p_field, cardinality(p_values)
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_TOO_LARGE';
+  end if;
+end
+$$;
+
+-- validation/_validate_limit.sql
+-- authz._validate_limit: refuses a page size that is not from 1 to 1000.
+--
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023)
+create function authz._validate_limit(p_limit int)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_limit is null or p_limit <= 0 then
+    raise exception 'limit must be at least 1'
+      using errcode = '22023', hint = 'postkit:authz:VAL_NOT_POSITIVE';
+  end if;
+  if p_limit > 1000 then
+    raise exception 'limit is %, the most is 1000', p_limit
+      using errcode = '22023', hint = 'postkit:authz:VAL_LIMIT_TOO_LARGE';
+  end if;
+end
+$$;
+
+-- validation/_validate_key_size.sql
+-- authz._validate_key_size: refuses names and ids that together are too long for an index entry.
+--
+-- PostgreSQL keeps at most a third of a page, 2704 bytes, in one.
+--
+-- Raises   VAL_KEY_TOO_LONG (22001)
+create function authz._validate_key_size(variadic p_parts text[])
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_bytes int := octet_length(array_to_string(p_parts, ''));
+begin
+  if v_bytes > 2600 then
+    raise exception 'names and ids together have % bytes, the most is 2600', v_bytes
+      using errcode = '22001', hint = 'postkit:authz:VAL_KEY_TOO_LONG';
+  end if;
+end
+$$;
+
+-- validation/_validate_expiration.sql
+-- authz._validate_expiration: refuses an end of a grant that is over already.
+--
+-- Raises   VAL_EXPIRATION_FUTURE (23514)
+create function authz._validate_expiration(p_expires_at timestamptz)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_expires_at <= now() then
+    raise exception 'expires_at must be in the future'
+      using errcode = '23514', hint = 'postkit:authz:VAL_EXPIRATION_FUTURE';
+  end if;
+end
+$$;
+
+-- validation/_max_depth.sql
+-- authz._max_depth: how far groups, containers and rules are followed; access beyond it is not found.
+create function authz._max_depth()
+returns int
+language sql
+immutable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+  select 50
+$$;
+
+-- audit/tables.sql
+create table authz.audit_events (
+  namespace text collate "C" not null,
+  id bigint generated always as identity,
+  event_id uuid not null default gen_random_uuid(),
+  event_type text collate "C" not null,
+  resource_type text collate "C" not null,
+  resource_id text collate "C" not null,
+  relation text collate "C" not null,
+  subject_type text collate "C" not null,
+  subject_id text collate "C" not null,
+  subject_relation text collate "C",
+  resource_id_raw text collate "C",
+  subject_id_raw text collate "C",
+  tuple_id bigint,
+  expires_at timestamptz,
+  actor_id text collate "C",
+  request_id text,
+  reason text,
+  on_behalf_of text,
+  session_user_name text not null default session_user,
+  current_user_name text not null,
+  client_addr inet default inet_client_addr(),
+  client_port int default inet_client_port(),
+  application_name text default current_setting('application_name', true),
+  backend_pid int not null default pg_backend_pid(),
+  event_time timestamptz not null default now(),
+  constraint audit_events_pkey primary key (namespace, id, event_time),
+  constraint audit_events_event_type_is_known check (
+    event_type in ('tuple_created', 'tuple_updated', 'tuple_deleted', 'hierarchy_created', 'hierarchy_deleted')
+  )
+) partition by range (event_time);
+
+comment on table authz.audit_events is 'Every change of a tuple or a rule, written by triggers in the same transaction';
+
+create table authz.audit_events_default partition of authz.audit_events default;
+
+comment on table authz.audit_events_default is 'Takes events of a time that has no partition of its own, so that no change ever fails for want of one';
+
+create index audit_events_event_time_idx on authz.audit_events (namespace, event_time desc, id desc);
+
+create index audit_events_actor_id_idx on authz.audit_events (namespace, actor_id, event_time desc, id desc)
+  where actor_id is not null;
+
+create index audit_events_resource_idx on authz.audit_events
+  (namespace, resource_type, resource_id, event_time desc, id desc);
+
+create index audit_events_tuple_id_idx on authz.audit_events (namespace, tuple_id) where tuple_id is not null;
+
+create index audit_events_event_id_idx on authz.audit_events (namespace, event_id);
+
+alter table authz.audit_events enable row level security;
+alter table authz.audit_events force row level security;
+alter table authz.audit_events_default enable row level security;
+alter table authz.audit_events_default force row level security;
+
+create policy audit_tenant_isolation on authz.audit_events for select
+  using (namespace = nullif(current_setting('postkit.tenant_id', true), ''));
+
+-- The triggers run as the owner, in whatever tenant the change was made; nobody else is granted INSERT.
+create policy audit_owner_insert on authz.audit_events for insert to current_user
+  with check (true);
+
+create policy audit_maintenance on authz.audit_events to current_user
+  using (current_setting('postkit.maintenance', true) = 'on')
+  with check (current_setting('postkit.maintenance', true) = 'on');
+
+create type authz.audit_position as (event_time timestamptz, id bigint);
+
+comment on type authz.audit_position is 'A place in the audit, newest first';
+
+-- audit/_record_audit_event.sql
+-- authz._record_audit_event: writes one audit row with the actor of this transaction.
+--
+-- Called by the definer triggers only. Inside them current_user is the owner, so the role that made the change is
+-- taken from SET ROLE, else from the session.
+create function authz._record_audit_event(
+  p_event_type text,
+  p_namespace text,
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_subject_relation text,
+  p_resource_id_raw text,
+  p_subject_id_raw text,
+  p_tuple_id bigint,
+  p_expires_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  insert into authz.audit_events (
+    namespace, event_type, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,
+    resource_id_raw, subject_id_raw, tuple_id, expires_at, actor_id, request_id, reason, on_behalf_of,
+    current_user_name
+  )
+  values (
+    p_namespace, p_event_type, p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id,
+    p_subject_relation, p_resource_id_raw, p_subject_id_raw, p_tuple_id, p_expires_at,
+    nullif(current_setting('postkit.actor_id', true), ''),
+    nullif(current_setting('postkit.request_id', true), ''),
+    nullif(current_setting('postkit.reason', true), ''),
+    nullif(current_setting('postkit.on_behalf_of', true), ''),
+    coalesce(nullif(current_setting('role', true), 'none'), session_user)
+  );
+end
+$$;
+
+-- audit/_audit_tuple.sql
+-- authz._audit_tuple: row trigger that records a change of a tuple.
+create function authz._audit_tuple()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_tuple record;
+  v_event_type text;
+begin
+  if tg_op = 'DELETE' then
+    v_tuple := old;
+    v_event_type := 'tuple_deleted';
+  else
+    v_tuple := new;
+    v_event_type := case tg_op when 'INSERT' then 'tuple_created' else 'tuple_updated' end;
+  end if;
+  perform authz._record_audit_event(
+    v_event_type, v_tuple.namespace, v_tuple.resource_type, v_tuple.resource_id, v_tuple.relation,
+    v_tuple.subject_type, v_tuple.subject_id, v_tuple.subject_relation, v_tuple.resource_id_raw,
+    v_tuple.subject_id_raw, v_tuple.id, v_tuple.expires_at
+  );
+  return null;
+end
+$$;
+
+-- audit/_audit_hierarchy.sql
+-- authz._audit_hierarchy: row trigger that records a change of a hierarchy rule.
+--
+-- The rule is mapped on the columns of a tuple: permission as resource_id, what it implies as relation.
+create function authz._audit_hierarchy()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_rule record;
+  v_event_type text;
+begin
+  if tg_op = 'DELETE' then
+    v_rule := old;
+    v_event_type := 'hierarchy_deleted';
+  else
+    v_rule := new;
+    v_event_type := 'hierarchy_created';
+  end if;
+  perform authz._record_audit_event(
+    v_event_type, v_rule.namespace, v_rule.resource_type, v_rule.permission, v_rule.implies,
+    'hierarchy', '', null, null, null, null, null
+  );
+  return null;
+end
+$$;
+
+-- audit/_encode_audit_cursor.sql
+-- authz._encode_audit_cursor: the place of an event in the audit as opaque text, exact to the microsecond.
+create function authz._encode_audit_cursor(p_event_time timestamptz, p_id bigint)
+returns text
+language sql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+  select rtrim(translate(encode(convert_to(
+    json_build_array(to_char(p_event_time at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), p_id)::text, 'utf8'
+  ), 'base64'), E'+/\n', '-_'), '=')
+$$;
+
+-- audit/_decode_audit_cursor.sql
+-- authz._decode_audit_cursor: the place that a cursor stands for; null for null.
+--
+-- Raises   VAL_CURSOR_INVALID (22023)
+create function authz._decode_audit_cursor(p_cursor text)
+returns authz.audit_position
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_parts json;
+  v_position authz.audit_position;
+begin
+  if p_cursor is null then
+    return null;
+  end if;
+  v_parts := convert_from(
+    decode(rpad(translate(p_cursor, '-_', '+/'), (length(p_cursor) + 3) / 4 * 4, '='), 'base64'), 'utf8'
+  )::json;
+  v_position.event_time := (v_parts ->> 0)::timestamptz;
+  v_position.id := (v_parts ->> 1)::bigint;
+  if v_position.event_time is null or v_position.id is null then
+    raise invalid_parameter_value;
+  end if;
+  return v_position;
+exception
+  when data_exception then
+    raise exception 'cursor is not one that a page of the audit gave'
+      using errcode = '22023', hint = 'postkit:authz:VAL_CURSOR_INVALID';
+end
+$$;
+
+-- audit/get_audit_events.sql
+-- authz.get_audit_events: a page of the audit, newest first.
+--
+-- Takes    p_limit                         events on the page, 1 to 1000
+--          p_cursor                        cursor of the last event of the page before
+--          p_event_type, p_actor_id        only these
+--          p_resource_type, p_resource_id  only events on this resource, or on this type
+--          p_subject_type, p_subject_id    only events of this subject, or of this type
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  one row an event; ids as they were sent; cursor is opaque
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_CURSOR_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.get_audit_events(20, p_actor_id => 'user:admin');
+create function authz.get_audit_events(
+  p_limit int default 100,
+  p_cursor text default null,
+  p_event_type text default null,
+  p_actor_id text default null,
+  p_resource_type text default null,
+  p_resource_id text default null,
+  p_subject_type text default null,
+  p_subject_id text default null,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (
+  id bigint,
+  event_id uuid,
+  event_type text,
+  event_time timestamptz,
+  actor_id text,
+  request_id text,
+  reason text,
+  on_behalf_of text,
+  session_user_name text,
+  current_user_name text,
+  client_addr text,
+  application_name text,
+  resource_type text,
+  resource_id text,
+  relation text,
+  subject_type text,
+  subject_id text,
+  subject_relation text,
+  tuple_id bigint,
+  expires_at timestamptz,
+  cursor text
+)
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_after authz.audit_position;
+begin
+  perform authz._validate_limit(p_limit);
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  v_after := authz._decode_audit_cursor(p_cursor);
+  perform authz._warn_tenant(p_namespace);
+  -- Dynamic, with only the conditions that were asked for: a filter that may be absent would cost the index.
+  return query execute
+    'select e.id, e.event_id, e.event_type::text, e.event_time, e.actor_id::text, e.request_id, e.reason,
+       e.on_behalf_of, e.session_user_name, e.current_user_name, host(e.client_addr), e.application_name,
+       e.resource_type::text, coalesce(e.resource_id_raw, e.resource_id)::text, e.relation::text,
+       e.subject_type::text, coalesce(e.subject_id_raw, e.subject_id)::text, e.subject_relation::text,
+       e.tuple_id, e.expires_at, authz._encode_audit_cursor(e.event_time, e.id)
+     from authz.audit_events e
+     where e.namespace = $1'
+    || case when p_cursor is not null then ' and (e.event_time, e.id) < ($2, $3)' else '' end
+    || case when p_event_type is not null then ' and e.event_type = $4' else '' end
+    || case when p_actor_id is not null then ' and e.actor_id = $5' else '' end
+    || case when p_resource_type is not null then ' and e.resource_type = $6' else '' end
+    || case when p_resource_id is not null then ' and e.resource_id = normalize($7, nfc)' else '' end
+    || case when p_subject_type is not null then ' and e.subject_type = $8' else '' end
+    || case when p_subject_id is not null then ' and e.subject_id = normalize($9, nfc)' else '' end
+    || ' order by e.event_time desc, e.id desc limit $10'
+  using p_namespace, v_after.event_time, v_after.id, p_event_type, p_actor_id,
+    p_resource_type, p_resource_id, p_subject_type, p_subject_id, p_limit;
+end
+$$;
+
+-- tuples/tables.sql
+-- Ids are kept and compared in Unicode form NFC; what the caller sent stays in *_raw where it differs.
+create table authz.tuples (
+  namespace text collate "C" not null default 'default',
+  id bigint generated always as identity,
+  resource_type text collate "C" not null,
+  resource_id text collate "C" not null,
+  relation text collate "C" not null,
+  subject_type text collate "C" not null,
+  subject_id text collate "C" not null,
+  subject_relation text collate "C",
+  resource_id_raw text collate "C",
+  subject_id_raw text collate "C",
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  constraint tuples_pkey primary key (namespace, id),
+  constraint tuples_subject_relation_is_null_or_named check (subject_relation <> ''),
+  constraint tuples_resource_id_is_nfc check (resource_id is nfc normalized),
+  constraint tuples_subject_id_is_nfc check (subject_id is nfc normalized)
+);
+
+comment on table authz.tuples is 'Resource has relation to subject, optionally only to holders of subject_relation on it, optionally until expires_at';
+
+create unique index tuples_key_idx on authz.tuples
+  (namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, ''))
+  include (expires_at);
+
+create index tuples_subject_idx on authz.tuples
+  (namespace, subject_type, subject_id, relation, resource_type, resource_id)
+  include (subject_relation, expires_at);
+
+create index tuples_expires_at_idx on authz.tuples (namespace, expires_at) where expires_at is not null;
+
+alter table authz.tuples enable row level security;
+alter table authz.tuples force row level security;
+
+create policy tuples_tenant_isolation on authz.tuples
+  using (namespace = nullif(current_setting('postkit.tenant_id', true), ''))
+  with check (namespace = nullif(current_setting('postkit.tenant_id', true), ''));
+
+create policy tuples_maintenance on authz.tuples to current_user
+  using (current_setting('postkit.maintenance', true) = 'on')
+  with check (current_setting('postkit.maintenance', true) = 'on');
+
+create trigger tuples_audit
+  after insert or update or delete on authz.tuples
+  for each row execute function authz._audit_tuple();
+
+-- One row a namespace, which writers of structural edges update to take turns.
+create table authz.graph_state (
+  namespace text collate "C" not null,
+  version bigint not null default 1,
+  constraint graph_state_pkey primary key (namespace)
+);
+
+comment on table authz.graph_state is 'Version of the group and container graph of a namespace; its row lock orders structural writes';
+
+alter table authz.graph_state enable row level security;
+alter table authz.graph_state force row level security;
+
+create policy graph_state_tenant_isolation on authz.graph_state
+  using (namespace = nullif(current_setting('postkit.tenant_id', true), ''))
+  with check (namespace = nullif(current_setting('postkit.tenant_id', true), ''));
+
+create policy graph_state_maintenance on authz.graph_state to current_user
+  using (current_setting('postkit.maintenance', true) = 'on')
+  with check (current_setting('postkit.maintenance', true) = 'on');
+
+-- tuples/_lock_graph.sql
+-- authz._lock_graph: lets one transaction at a time change the groups and containers of a namespace.
+--
+-- A row lock rather than an advisory one: under repeatable read the second writer fails with 40001 instead of
+-- testing for cycles in a snapshot that misses the first one's edge.
+create function authz._lock_graph(p_namespace text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  insert into authz.graph_state as g (namespace)
+  values (p_namespace)
+  on conflict (namespace) do update set version = g.version + 1;
+end
+$$;
+
+-- tuples/_reaches_group.sql
+-- authz._reaches_group: whether one group is, through member edges, inside another.
+--
+-- Ignores expiry: an edge that is over may be given a new expiry. Bounded by the number of groups, since union
+-- visits each once.
+create function authz._reaches_group(
+  p_from_type text,
+  p_from_id text,
+  p_to_type text,
+  p_to_id text,
+  p_namespace text
+)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return exists (
+    with recursive reached (type, id) as (
+      select p_from_type collate "C", p_from_id collate "C"
+      union
+      select t.resource_type, t.resource_id
+      from reached r
+      join authz.tuples t
+        on t.namespace = p_namespace
+        and t.subject_type = r.type
+        and t.subject_id = r.id
+        and t.relation = 'member'
+    )
+    select from reached r where r.type = p_to_type and r.id = p_to_id
+  );
+end
+$$;
+
+-- tuples/_reaches_resource.sql
+-- authz._reaches_resource: whether one resource is, through parent edges, inside another. Ignores expiry.
+create function authz._reaches_resource(
+  p_from_type text,
+  p_from_id text,
+  p_to_type text,
+  p_to_id text,
+  p_namespace text
+)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return exists (
+    with recursive reached (type, id) as (
+      select p_from_type collate "C", p_from_id collate "C"
+      union
+      select t.subject_type, t.subject_id
+      from reached r
+      join authz.tuples t
+        on t.namespace = p_namespace
+        and t.resource_type = r.type
+        and t.resource_id = r.id
+        and t.relation = 'parent'
+    )
+    select from reached r where r.type = p_to_type and r.id = p_to_id
+  );
+end
+$$;
+
+-- tuples/_assert_no_cycle.sql
+-- authz._assert_no_cycle: refuses an edge that would put a group or a resource inside itself.
+--
+-- Raises   BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
+--          · BIZ_CYCLE_RESOURCE (PK001)
+-- Locks    the row of authz.graph_state, for structural edges only
+create function authz._assert_no_cycle(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_is_self boolean := p_resource_type = p_subject_type and p_resource_id = p_subject_id;
+begin
+  if p_relation = 'member' and p_subject_type <> 'user' then
+    if v_is_self then
+      raise exception 'a group cannot be a member of itself'
+        using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_MEMBERSHIP';
+    end if;
+    perform authz._lock_graph(p_namespace);
+    if authz._reaches_group(p_resource_type, p_resource_id, p_subject_type, p_subject_id, p_namespace) then
+      raise exception 'this membership would make a cycle of groups'
+        using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_GROUP';
+    end if;
+  elsif p_relation = 'parent' then
+    if v_is_self then
+      raise exception 'a resource cannot be its own parent'
+        using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_PARENT';
+    end if;
+    perform authz._lock_graph(p_namespace);
+    if authz._reaches_resource(p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace) then
+      raise exception 'this parent would make a cycle of resources'
+        using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_RESOURCE';
+    end if;
+  end if;
+end
+$$;
+
+-- tuples/write_tuple.sql
+-- authz.write_tuple: grants a relation on a resource to a subject, or to the holders of a relation on it.
+--
+-- Granting again keeps the stored expiry of a live grant, and revives an expired one with the new expiry.
+--
+-- Takes    p_resource_type, p_resource_id  what the grant is on
+--          p_relation                      the permission; 'member' nests groups, 'parent' nests resources
+--          p_subject_type, p_subject_id    who gets it
+--          p_subject_relation              only those who hold this relation on the subject; null or '' for itself
+--          p_namespace                     tenant; the transaction's by default
+--          p_expires_at                    end of the grant; none by default
+-- Returns  the tuple's id, the existing one on a repeat
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001) · VAL_EXPIRATION_FUTURE (23514)
+--          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_SELF_MEMBERSHIP (PK001)
+--          · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001) · BIZ_CYCLE_RESOURCE (PK001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Example  select authz.write_tuple('doc', '1', 'read', 'team', 'eng', 'member');
+create function authz.write_tuple(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_subject_relation text default null,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_expires_at timestamptz default null
+)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_relation text := nullif(p_subject_relation, '');
+  v_resource_id text;
+  v_subject_id text;
+  v_tuple_id bigint;
+  v_expires_at timestamptz;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if v_subject_relation is not null then
+    perform authz._validate_identifier(v_subject_relation, 'subject_relation');
+  end if;
+  v_resource_id := normalize(p_resource_id, nfc);
+  v_subject_id := normalize(p_subject_id, nfc);
+  perform authz._validate_key_size(
+    p_namespace, p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, v_subject_relation
+  );
+  perform authz._assert_tenant(p_namespace);
+  perform authz._assert_no_cycle(
+    p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, p_namespace
+  );
+
+  -- A grant that is deleted between the insert and the read is tried again; three lost races are a conflict.
+  for v_round in 1..3 loop
+    insert into authz.tuples (
+      namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,
+      resource_id_raw, subject_id_raw, expires_at
+    )
+    values (
+      p_namespace, p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, v_subject_relation,
+      nullif(p_resource_id, v_resource_id), nullif(p_subject_id, v_subject_id), p_expires_at
+    )
+    on conflict (
+      namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, '')
+    ) do nothing
+    returning id into v_tuple_id;
+    if v_tuple_id is not null then
+      perform authz._validate_expiration(p_expires_at);
+      return v_tuple_id;
+    end if;
+
+    select t.id, t.expires_at
+    into v_tuple_id, v_expires_at
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = p_relation
+      and t.subject_type = p_subject_type
+      and t.subject_id = v_subject_id
+      and coalesce(t.subject_relation, '') = coalesce(v_subject_relation, '')
+    for key share;
+    if v_tuple_id is not null and (v_expires_at is null or v_expires_at > now()) then
+      return v_tuple_id;
+    end if;
+    if v_tuple_id is not null then
+      perform authz._validate_expiration(p_expires_at);
+      update authz.tuples t
+      set expires_at = p_expires_at
+      where t.namespace = p_namespace
+        and t.id = v_tuple_id
+        and t.expires_at <= now();
+      return v_tuple_id;
+    end if;
+  end loop;
+  raise exception 'the grant changed under three attempts to write it: try again' using errcode = '40001';
+end
+$$;
+
+-- tuples/write.sql
+-- authz.write: grants a relation on a resource to a subject itself.
+--
+-- Takes    as authz.write_tuple, without p_subject_relation
+-- Returns  the tuple's id, the existing one on a repeat
+-- Raises   as authz.write_tuple
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Example  select authz.write('repo', 'api', 'admin', 'user', 'alice');
+create function authz.write(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_expires_at timestamptz default null
+)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return authz.write_tuple(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_namespace, p_expires_at
+  );
+end
+$$;
+
+-- tuples/delete_tuple.sql
+-- authz.delete_tuple: takes a grant back.
+--
+-- Takes    as authz.write_tuple; a null and an empty p_subject_relation are the same
+-- Returns  whether there was such a grant
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.tuples, authz.audit_events
+-- Example  select authz.delete_tuple('doc', '1', 'read', 'team', 'eng', 'member');
+create function authz.delete_tuple(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_subject_relation text default null,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_relation text := coalesce(p_subject_relation, '');
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if v_subject_relation <> '' then
+    perform authz._validate_identifier(v_subject_relation, 'subject_relation');
+  end if;
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  delete from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = normalize(p_resource_id, nfc)
+    and t.relation = p_relation
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and coalesce(t.subject_relation, '') = v_subject_relation;
+  return found;
+end
+$$;
+
+-- tuples/delete.sql
+-- authz.delete: takes back a grant to a subject itself.
+--
+-- Takes    as authz.delete_tuple, without p_subject_relation
+-- Returns  whether there was such a grant
+-- Raises   as authz.delete_tuple
+-- Writes   authz.tuples, authz.audit_events
+-- Example  select authz.delete('repo', 'api', 'admin', 'user', 'alice');
+create function authz.delete(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return authz.delete_tuple(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_namespace
+  );
+end
+$$;
+
+-- hierarchy/tables.sql
+create table authz.permission_hierarchy (
+  namespace text collate "C" not null default 'default',
+  id bigint generated always as identity,
+  resource_type text collate "C" not null,
+  permission text collate "C" not null,
+  implies text collate "C" not null,
+  created_at timestamptz not null default now(),
+  constraint permission_hierarchy_pkey primary key (namespace, id),
+  constraint permission_hierarchy_key unique (namespace, resource_type, permission, implies)
+);
+
+comment on table authz.permission_hierarchy is 'Who has permission on a resource of this type has what it implies as well; rules of namespace global hold for all';
+
+create index permission_hierarchy_implies_idx on authz.permission_hierarchy
+  (namespace, resource_type, implies, permission);
+
+alter table authz.permission_hierarchy enable row level security;
+alter table authz.permission_hierarchy force row level security;
+
+-- Rules of namespace global are read by all and written by the owner's maintenance alone.
+create policy hierarchy_tenant_isolation on authz.permission_hierarchy
+  using (namespace = nullif(current_setting('postkit.tenant_id', true), '') and namespace <> 'global')
+  with check (namespace = nullif(current_setting('postkit.tenant_id', true), '') and namespace <> 'global');
+
+create policy hierarchy_global_read on authz.permission_hierarchy for select
+  using (namespace = 'global');
+
+create policy hierarchy_maintenance on authz.permission_hierarchy to current_user
+  using (current_setting('postkit.maintenance', true) = 'on')
+  with check (current_setting('postkit.maintenance', true) = 'on');
+
+create trigger permission_hierarchy_audit
+  after insert or delete on authz.permission_hierarchy
+  for each row execute function authz._audit_hierarchy();
+
+-- hierarchy/_implied_by.sql
+-- authz._implied_by: the relations that give a permission on a type of resource, the permission itself included.
+--
+-- Merges the rules of namespace global with those of the tenant. 'parent' is structure and gives nothing.
+create function authz._implied_by(p_resource_type text, p_permission text, p_namespace text)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return array(
+    with recursive implied_by (permission, depth) as (
+      select p_permission collate "C", 0
+      union
+      select h.permission, i.depth + 1
+      from implied_by i
+      join authz.permission_hierarchy h
+        on h.namespace in (p_namespace, 'global')
+        and h.resource_type = p_resource_type
+        and h.implies = i.permission
+      where i.depth < authz._max_depth()
+        and h.permission <> 'parent'
+        and h.implies <> 'parent'
+    )
+    select distinct i.permission from implied_by i where i.permission <> 'parent'
+  );
+end
+$$;
+
+-- hierarchy/_implies.sql
+-- authz._implies: whether rules already lead from one permission to another.
+--
+-- Not bounded in depth, since a cycle of any length is one; union visits each permission once.
+create function authz._implies(p_resource_type text, p_from text, p_to text, p_namespace text)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return exists (
+    with recursive implied (permission) as (
+      select p_from collate "C"
+      union
+      select h.implies
+      from implied i
+      join authz.permission_hierarchy h
+        on h.namespace in (p_namespace, 'global')
+        and h.resource_type = p_resource_type
+        and h.permission = i.permission
+    )
+    select from implied i where i.permission = p_to
+  );
+end
+$$;
+
+-- hierarchy/add_hierarchy.sql
+-- authz.add_hierarchy: makes one permission imply another on a type of resource.
+--
+-- Takes    p_resource_type  the type it holds for
+--          p_permission     who has this …
+--          p_implies        … has this as well
+--          p_namespace      tenant; the transaction's by default
+-- Returns  the rule's id, the existing one on a repeat
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
+--          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
+--          · BIZ_TENANT_MISMATCH (42501) · BIZ_CYCLE_SELF (PK001) · BIZ_CYCLE_HIERARCHY (PK001)
+-- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
+-- Example  select authz.add_hierarchy('repo', 'admin', 'write');
+create function authz.add_hierarchy(
+  p_resource_type text,
+  p_permission text,
+  p_implies text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_rule_id bigint;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_permission, 'permission');
+  perform authz._validate_identifier(p_implies, 'implies');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._validate_key_size(p_namespace, p_resource_type, p_permission, p_implies);
+  perform authz._assert_tenant(p_namespace);
+  if p_permission = p_implies then
+    raise exception 'a permission cannot imply itself: that is a cycle'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_SELF';
+  end if;
+  perform authz._lock_graph(p_namespace);
+  if authz._implies(p_resource_type, p_implies, p_permission, p_namespace) then
+    raise exception 'this rule would close a cycle of permissions'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_HIERARCHY';
+  end if;
+
+  insert into authz.permission_hierarchy (namespace, resource_type, permission, implies)
+  values (p_namespace, p_resource_type, p_permission, p_implies)
+  on conflict (namespace, resource_type, permission, implies) do nothing
+  returning id into v_rule_id;
+  if v_rule_id is null then
+    select h.id
+    into v_rule_id
+    from authz.permission_hierarchy h
+    where h.namespace = p_namespace
+      and h.resource_type = p_resource_type
+      and h.permission = p_permission
+      and h.implies = p_implies;
+  end if;
+  return v_rule_id;
+end
+$$;
+
+-- hierarchy/remove_hierarchy.sql
+-- authz.remove_hierarchy: takes a rule back.
+--
+-- Takes    as authz.add_hierarchy
+-- Returns  whether there was such a rule
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
+--          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.permission_hierarchy, authz.audit_events
+-- Example  select authz.remove_hierarchy('repo', 'admin', 'write');
+create function authz.remove_hierarchy(
+  p_resource_type text,
+  p_permission text,
+  p_implies text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_permission, 'permission');
+  perform authz._validate_identifier(p_implies, 'implies');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  delete from authz.permission_hierarchy h
+  where h.namespace = p_namespace
+    and h.resource_type = p_resource_type
+    and h.permission = p_permission
+    and h.implies = p_implies;
+  return found;
+end
+$$;
+
+-- hierarchy/clear_hierarchy.sql
+-- authz.clear_hierarchy: takes back every rule of the tenant for a type of resource.
+--
+-- Takes    p_resource_type  the type
+--          p_namespace      tenant; the transaction's by default
+-- Returns  how many rules there were
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
+--          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.permission_hierarchy, authz.audit_events
+-- Example  select authz.clear_hierarchy('repo');
+create function authz.clear_hierarchy(
+  p_resource_type text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  delete from authz.permission_hierarchy h
+  where h.namespace = p_namespace
+    and h.resource_type = p_resource_type;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+-- checks/_holds_any.sql
+-- authz._holds_any: whether a subject has one of some relations on a resource or on a container around it, itself or
+-- through a group.
+--
+-- A group edge with a subject_relation admits only those who hold that relation on the group, at every level. Parent
+-- edges hold containers together and give nothing themselves.
+--
+-- Takes    p_relations  relations that are enough, from authz._implied_by
+create function authz._holds_any(
+  p_subject_type text,
+  p_subject_id text,
+  p_relations text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return exists (
+    with recursive
+      memberships (type, id, relation, depth) as (
+        select t.resource_type, t.resource_id, t.relation, 1
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.subject_type = p_subject_type
+          and t.subject_id = p_subject_id
+          and t.subject_relation is null
+          and t.relation <> 'parent'
+          and (t.expires_at is null or t.expires_at > now())
+        union
+        select t.resource_type, t.resource_id, t.relation, m.depth + 1
+        from memberships m
+        join authz.tuples t
+          on t.namespace = p_namespace
+          and t.subject_type = m.type
+          and t.subject_id = m.id
+          and t.relation = 'member'
+          and (t.subject_relation is null or t.subject_relation = m.relation)
+          and (t.expires_at is null or t.expires_at > now())
+        where m.depth < authz._max_depth()
+      ),
+      containers (type, id, depth) as (
+        select p_resource_type collate "C", p_resource_id collate "C", 0
+        union
+        select t.subject_type, t.subject_id, c.depth + 1
+        from containers c
+        join authz.tuples t
+          on t.namespace = p_namespace
+          and t.resource_type = c.type
+          and t.resource_id = c.id
+          and t.relation = 'parent'
+          and t.subject_relation is null
+          and (t.expires_at is null or t.expires_at > now())
+        where c.depth < authz._max_depth()
+      )
+    select
+    from containers c
+    join authz.tuples t
+      on t.namespace = p_namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = any (p_relations)
+      and (t.expires_at is null or t.expires_at > now())
+    where (t.subject_type = p_subject_type and t.subject_id = p_subject_id and t.subject_relation is null)
+      or exists (
+        select
+        from memberships m
+        where m.type = t.subject_type
+          and m.id = t.subject_id
+          and (t.subject_relation is null or t.subject_relation = m.relation)
+      )
+  );
+end
+$$;
+
+-- checks/check.sql
+-- authz.check: whether a subject has a permission on a resource.
+--
+-- By a grant to the subject or to a group it is in, on the resource or on a container around it, of the permission or
+-- of one that implies it. Anything unknown is false.
+--
+-- Takes    p_subject_type, p_subject_id    who asks
+--          p_permission                    for what
+--          p_resource_type, p_resource_id  on what
+--          p_namespace                     tenant; the transaction's by default
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check('user', 'alice', 'read', 'repo', 'api');
+create function authz.check(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_id text := normalize(p_subject_id, nfc);
+  v_resource_id text := normalize(p_resource_id, nfc);
+begin
+  if p_permission <> 'parent' and exists (
+    select
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = p_permission
+      and t.subject_type = p_subject_type
+      and t.subject_id = v_subject_id
+      and coalesce(t.subject_relation, '') = ''
+      and (t.expires_at is null or t.expires_at > now())
+  ) then
+    return true;
+  end if;
+  return authz.check_any(
+    p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_resource_id, p_namespace
+  );
+end
+$$;
+
+-- checks/check_any.sql
+-- authz.check_any: whether a subject has at least one of some permissions on a resource.
+--
+-- Takes    p_permissions  at most 1000; none of an empty array is held
+--          the rest       as authz.check
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check_any('user', 'alice', '{read,write}', 'repo', 'api');
+create function authz.check_any(
+  p_subject_type text,
+  p_subject_id text,
+  p_permissions text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_relations text[] := '{}';
+  v_permission text;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_batch_size(p_permissions, 'permissions');
+  perform authz._warn_tenant(p_namespace);
+  foreach v_permission in array coalesce(p_permissions, '{}') loop
+    v_relations := v_relations || authz._implied_by(p_resource_type, v_permission, p_namespace);
+  end loop;
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc), v_relations, p_resource_type, normalize(p_resource_id, nfc),
+    p_namespace
+  );
+end
+$$;
+
+-- checks/check_all.sql
+-- authz.check_all: whether a subject has every one of some permissions on a resource.
+--
+-- Takes    p_permissions  at most 1000; all of an empty array, or of null, are held
+--          the rest       as authz.check
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check_all('user', 'alice', '{read,write}', 'repo', 'api');
+create function authz.check_all(
+  p_subject_type text,
+  p_subject_id text,
+  p_permissions text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_permission text;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_batch_size(p_permissions, 'permissions');
+  for v_permission in select distinct p.permission from unnest(p_permissions) p (permission) loop
+    if not authz.check(p_subject_type, p_subject_id, v_permission, p_resource_type, p_resource_id, p_namespace) then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$$;
+
+-- privileges/_grant.sql
+-- authz._grant: gives a role what its kind needs of this schema; called by postkit.grant_role.
+--
+-- Functions that run as their owner, triggers above all, are left out: who may execute a trigger function may hang it
+-- on a table of his own.
+create function authz._grant(p_role text, p_kind text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_function text;
+begin
+  if p_kind <> 'app' then
+    return;
+  end if;
+  execute format('grant usage on schema authz to %I', p_role);
+  execute format(
+    'grant select, insert, update, delete on authz.tuples, authz.permission_hierarchy, authz.graph_state to %I', p_role
+  );
+  execute format('grant select on authz.audit_events to %I', p_role);
+  for v_function in
+    select p.oid::regprocedure
+    from pg_proc p
+    where p.pronamespace = 'authz'::regnamespace
+      and p.prorettype <> 'trigger'::regtype
+      and not p.prosecdef
+      and p.proname not in ('_grant', '_record_audit_event')
+  loop
+    execute format('grant execute on function %s to %I', v_function, p_role);
+  end loop;
+end
+$$;
+
+-- privileges/revoke.sql
+revoke all on schema authz from public;
+revoke all on all tables in schema authz from public;
+revoke all on all functions in schema authz from public;

@@ -1,0 +1,49 @@
+-- authz.check: whether a subject has a permission on a resource.
+--
+-- By a grant to the subject or to a group it is in, on the resource or on a container around it, of the permission or
+-- of one that implies it. Anything unknown is false.
+--
+-- Takes    p_subject_type, p_subject_id    who asks
+--          p_permission                    for what
+--          p_resource_type, p_resource_id  on what
+--          p_namespace                     tenant; the transaction's by default
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check('user', 'alice', 'read', 'repo', 'api');
+create function authz.check(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_id text := normalize(p_subject_id, nfc);
+  v_resource_id text := normalize(p_resource_id, nfc);
+begin
+  if p_permission <> 'parent' and exists (
+    select
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = p_permission
+      and t.subject_type = p_subject_type
+      and t.subject_id = v_subject_id
+      and coalesce(t.subject_relation, '') = ''
+      and (t.expires_at is null or t.expires_at > now())
+  ) then
+    return true;
+  end if;
+  return authz.check_any(
+    p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_resource_id, p_namespace
+  );
+end
+$$;

@@ -1,0 +1,36 @@
+-- authz.check_all: whether a subject has every one of some permissions on a resource.
+--
+-- Takes    p_permissions  at most 1000; all of an empty array, or of null, are held
+--          the rest       as authz.check
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check_all('user', 'alice', '{read,write}', 'repo', 'api');
+create function authz.check_all(
+  p_subject_type text,
+  p_subject_id text,
+  p_permissions text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_permission text;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_batch_size(p_permissions, 'permissions');
+  for v_permission in select distinct p.permission from unnest(p_permissions) p (permission) loop
+    if not authz.check(p_subject_type, p_subject_id, v_permission, p_resource_type, p_resource_id, p_namespace) then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$$;

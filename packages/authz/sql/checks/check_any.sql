@@ -1,0 +1,39 @@
+-- authz.check_any: whether a subject has at least one of some permissions on a resource.
+--
+-- Takes    p_permissions  at most 1000; none of an empty array is held
+--          the rest       as authz.check
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check_any('user', 'alice', '{read,write}', 'repo', 'api');
+create function authz.check_any(
+  p_subject_type text,
+  p_subject_id text,
+  p_permissions text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_relations text[] := '{}';
+  v_permission text;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_batch_size(p_permissions, 'permissions');
+  perform authz._warn_tenant(p_namespace);
+  foreach v_permission in array coalesce(p_permissions, '{}') loop
+    v_relations := v_relations || authz._implied_by(p_resource_type, v_permission, p_namespace);
+  end loop;
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc), v_relations, p_resource_type, normalize(p_resource_id, nfc),
+    p_namespace
+  );
+end
+$$;

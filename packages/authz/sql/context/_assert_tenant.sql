@@ -1,0 +1,21 @@
+-- authz._assert_tenant: refuses a new row outside the tenant, before a policy would do so without saying why.
+--
+-- Raises   BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
+create function authz._assert_tenant(p_namespace text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if current_setting('postkit.tenant_id', true) = p_namespace then
+    return;
+  end if;
+  perform authz._assert_tenant_set();
+  if not authz._rls_bypassed() then
+    raise exception 'namespace is not the tenant of this transaction'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
+  end if;
+end
+$$;

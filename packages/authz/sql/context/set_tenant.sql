@@ -1,0 +1,18 @@
+-- authz.set_tenant: sets the tenant for the rest of the transaction.
+--
+-- Takes    p_tenant_id  the namespace
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023)
+-- Example  select authz.set_tenant('acme');
+create function authz.set_tenant(p_tenant_id text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_namespace(p_tenant_id);
+  execute format('set local postkit.tenant_id = %L', p_tenant_id);
+end
+$$;

@@ -1,0 +1,62 @@
+-- authz: relationship-based permissions. Load order and table of contents.
+\ir schema.sql
+
+-- who acts, for which tenant
+\ir context/set_tenant.sql
+\ir context/clear_tenant.sql
+\ir context/set_actor.sql
+\ir context/clear_actor.sql
+\ir context/_rls_bypassed.sql
+\ir context/assert_rls_active.sql
+\ir context/_assert_tenant_set.sql
+\ir context/_assert_tenant.sql
+\ir context/_warn_tenant.sql
+
+-- rules for names and ids
+\ir validation/_validate_text.sql
+\ir validation/_validate_identifier.sql
+\ir validation/_validate_id.sql
+\ir validation/_validate_namespace.sql
+\ir validation/_validate_batch_size.sql
+\ir validation/_validate_limit.sql
+\ir validation/_validate_key_size.sql
+\ir validation/_validate_expiration.sql
+\ir validation/_max_depth.sql
+
+-- audit: what changed, by whom
+\ir audit/tables.sql
+\ir audit/_record_audit_event.sql
+\ir audit/_audit_tuple.sql
+\ir audit/_audit_hierarchy.sql
+\ir audit/_encode_audit_cursor.sql
+\ir audit/_decode_audit_cursor.sql
+\ir audit/get_audit_events.sql
+
+-- tuples: who has which relation to what
+\ir tuples/tables.sql
+\ir tuples/_lock_graph.sql
+\ir tuples/_reaches_group.sql
+\ir tuples/_reaches_resource.sql
+\ir tuples/_assert_no_cycle.sql
+\ir tuples/write_tuple.sql
+\ir tuples/write.sql
+\ir tuples/delete_tuple.sql
+\ir tuples/delete.sql
+
+-- hierarchy: which permission implies which
+\ir hierarchy/tables.sql
+\ir hierarchy/_implied_by.sql
+\ir hierarchy/_implies.sql
+\ir hierarchy/add_hierarchy.sql
+\ir hierarchy/remove_hierarchy.sql
+\ir hierarchy/clear_hierarchy.sql
+
+-- checks: may this subject do that
+\ir checks/_holds_any.sql
+\ir checks/check.sql
+\ir checks/check_any.sql
+\ir checks/check_all.sql
+
+-- privileges: nothing for PUBLIC, the rest through postkit.grant_role
+\ir privileges/_grant.sql
+\ir privileges/revoke.sql

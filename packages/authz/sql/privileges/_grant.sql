@@ -1,0 +1,34 @@
+-- authz._grant: gives a role what its kind needs of this schema; called by postkit.grant_role.
+--
+-- Functions that run as their owner, triggers above all, are left out: who may execute a trigger function may hang it
+-- on a table of his own.
+create function authz._grant(p_role text, p_kind text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_function text;
+begin
+  if p_kind <> 'app' then
+    return;
+  end if;
+  execute format('grant usage on schema authz to %I', p_role);
+  execute format(
+    'grant select, insert, update, delete on authz.tuples, authz.permission_hierarchy, authz.graph_state to %I', p_role
+  );
+  execute format('grant select on authz.audit_events to %I', p_role);
+  for v_function in
+    select p.oid::regprocedure
+    from pg_proc p
+    where p.pronamespace = 'authz'::regnamespace
+      and p.prorettype <> 'trigger'::regtype
+      and not p.prosecdef
+      and p.proname not in ('_grant', '_record_audit_event')
+  loop
+    execute format('grant execute on function %s to %I', v_function, p_role);
+  end loop;
+end
+$$;

@@ -1,0 +1,57 @@
+import { authzError } from "./errors.ts";
+
+/** A resource: `"repo:api"`, or in parts. */
+export type ResourceInput = string | { readonly type: string; readonly id: string };
+
+/**
+ * A subject: `"user:alice"`, `"team:eng#member"` for those who hold a relation on it, or in parts. A `#` in the text
+ * form always begins a relation: give ids that may contain one, or that come from outside, in parts.
+ */
+export type SubjectInput = string | { readonly type: string; readonly id: string; readonly relation?: string | undefined };
+
+export interface Resource {
+  readonly type: string;
+  readonly id: string;
+}
+
+export interface Subject extends Resource {
+  readonly relation: string | undefined;
+}
+
+/** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
+export function parseResource(input: ResourceInput, field = "resource"): Resource {
+  if (typeof input !== "string") return { type: input.type, id: storable(input.id, field) };
+  const colon = input.indexOf(":");
+  if (colon < 0) throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be "type:id", not ${JSON.stringify(input)}`);
+  return { type: input.slice(0, colon), id: storable(input.slice(colon + 1), field) };
+}
+
+/** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
+export function parseSubject(input: SubjectInput, field = "subject"): Subject {
+  if (typeof input !== "string") return { ...parseResource(input, field), relation: input.relation };
+  const hash = input.lastIndexOf("#");
+  const isUserset = hash > input.indexOf(":") && input.includes(":");
+  const { type, id } = parseResource(isUserset ? input.slice(0, hash) : input, field);
+  return { type, id, relation: isUserset ? input.slice(hash + 1) : undefined };
+}
+
+/**
+ * A subject that asks for itself, as in a check.
+ *
+ * @throws `authz.VAL_ID_INVALID_CHARS` when the text names the holders of a relation
+ */
+export function parsePrincipal(input: SubjectInput, field = "subject"): Resource {
+  const { type, id, relation } = parseSubject(input, field);
+  if (relation !== undefined) {
+    throw authzError("VAL_ID_INVALID_CHARS", `${field} must be one subject here, not the holders of #${relation} on it`);
+  }
+  return { type, id };
+}
+
+/** PostgreSQL text holds no NUL, so the database cannot refuse it with its code. */
+function storable(id: string, field: string): string {
+  if (typeof id === "string" && id.includes("\0")) {
+    throw authzError("VAL_ID_INVALID_CHARS", `${field} contains a NUL character`);
+  }
+  return id;
+}

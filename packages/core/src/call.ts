@@ -1,0 +1,94 @@
+import type { Context } from "./context.ts";
+import { coreError } from "./errors.ts";
+import type { QueryResult } from "./executor.ts";
+import type { CallOptions } from "./limits.ts";
+import { buildStatement, type Arguments, type Statement } from "./statement.ts";
+
+/** Where statements run: a pool, a transaction of ours, or the caller's own. */
+export interface Runner {
+  /** The transaction whose settings outlive a call, when there is one. */
+  readonly scope?: object;
+  run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult>;
+}
+
+/** What an `onQuery` hook is told after each call. */
+export interface QueryEvent {
+  /** The SQL function: `authz.check`. */
+  readonly name: string;
+  readonly durationMs: number;
+  /** Rows that came back, when the call succeeded. */
+  readonly rowCount?: number;
+  readonly error?: unknown;
+}
+
+/** Checks one value that came from the database; a zod schema is one. */
+export interface Schema<T> {
+  parse(value: unknown): T;
+}
+
+/** How a module's client reaches its SQL functions. */
+export interface Caller {
+  /** Calls a function that returns one value. */
+  value<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T>;
+  /** Calls a function that returns a table; columns come in camelCase. */
+  rows<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T[]>;
+}
+
+export interface CallerOptions {
+  readonly runner: Runner;
+  readonly context: Context;
+  readonly timeoutMs: number;
+  readonly onQuery: ((event: QueryEvent) => void) | undefined;
+}
+
+export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOptions): Caller {
+  const query = async (name: string, args: Arguments, options: CallOptions = {}) => {
+    const startedAt = performance.now();
+    const report = (outcome: { rowCount: number } | { error: unknown }) =>
+      onQuery?.({ name, durationMs: performance.now() - startedAt, ...outcome });
+    try {
+      const statement = buildStatement(name, args, context, runner.scope);
+      const { rows } = await runner.run(statement, { ...options, timeoutMs: options.timeoutMs ?? timeoutMs }, name);
+      report({ rowCount: rows.length });
+      return rows;
+    } catch (error) {
+      report({ error });
+      throw error;
+    }
+  };
+  return {
+    async value(name, args, schema, options) {
+      const [row] = await query(name, args, options);
+      return decode(name, schema, row === undefined ? null : Object.values(row)[0]);
+    },
+    async rows(name, args, schema, options) {
+      const rows = await query(name, args, options);
+      return rows.map((row) => decode(name, schema, camelCaseKeys(row)));
+    },
+  };
+}
+
+function decode<T>(name: string, schema: Schema<T>, value: unknown): T {
+  try {
+    return schema.parse(value);
+  } catch (error) {
+    throw coreError("SYS_RESULT_SHAPE", `${name} returned something else than this version of the client expects`, {
+      cause: error,
+    });
+  }
+}
+
+function camelCaseKeys(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [camelCase(name), value]));
+}
+
+const camelCased = new Map<string, string>();
+
+function camelCase(name: string): string {
+  let known = camelCased.get(name);
+  if (known === undefined) {
+    known = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    camelCased.set(name, known);
+  }
+  return known;
+}

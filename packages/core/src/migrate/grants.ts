@@ -1,0 +1,94 @@
+import type { ClientBase } from "pg";
+import type { State } from "./state.ts";
+
+/** A role that is to use the modules; a bare name is an application role. */
+export type GrantTo = string | { role: string; kinds: readonly GrantKind[] };
+
+export type GrantKind = "app" | "worker" | "maintenance";
+
+/** The asked grants that are not recorded yet. */
+export function missingGrants(grantTo: readonly GrantTo[], state: State): { role: string; kind: GrantKind }[] {
+  const recorded = new Set(state.grants.map(({ roleName, kind }) => `${kind} ${roleName}`));
+  return grantTo
+    .flatMap((grant) =>
+      typeof grant === "string"
+        ? [{ role: grant, kind: "app" as const }]
+        : grant.kinds.map((kind) => ({ role: grant.role, kind })),
+    )
+    .filter(({ role, kind }) => !recorded.has(`${kind} ${role}`));
+}
+
+export async function recordGrants(client: ClientBase, grants: readonly { role: string; kind: GrantKind }[]): Promise<void> {
+  for (const { role, kind } of grants) await client.query("select postkit.grant_role($1, $2)", [role, kind]);
+}
+
+/** A privilege somebody gave by hand on an object of a module. */
+interface ManualGrant {
+  schema_name: string;
+  kind: "function" | "relation" | "schema";
+  object_name: string;
+  grantee: string;
+  privilege: string;
+  grantable: boolean;
+}
+
+/** What roles other than the owner may do now, to be given back to objects that a step drops and makes again. */
+export async function readPrivileges(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
+  const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5`, [modules]);
+  return rows;
+}
+
+/** Gives back, by name, what was lost since `before` on objects that still exist. */
+export async function restorePrivileges(client: ClientBase, before: readonly ManualGrant[]): Promise<void> {
+  if (before.length > 0) await client.query(restoreStatement(before));
+}
+
+const privilegesQuery = `
+  select g.schema_name, g.kind, g.object_name, r.rolname::text as grantee, g.privilege, g.grantable
+  from (
+    select n.nspname::text as schema_name, 'function' as kind, p.proname::text as object_name, a.grantee,
+      a.privilege_type as privilege, a.is_grantable as grantable, p.proowner as owner
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace, pg_catalog.aclexplode(p.proacl) a
+    where n.nspname = any ($1)
+    union all
+    select n.nspname::text, 'relation', c.relname::text, a.grantee, a.privilege_type, a.is_grantable, c.relowner
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace, pg_catalog.aclexplode(c.relacl) a
+    where n.nspname = any ($1)
+  ) g
+  join pg_catalog.pg_roles r on r.oid = g.grantee and g.grantee <> g.owner`;
+
+/** One DO block that grants whatever of the list an existing object of that name does not have. */
+function restoreStatement(before: readonly ManualGrant[]): string {
+  const list = JSON.stringify(before).replaceAll("'", "''");
+  return `
+do $restore$
+declare
+  v_statement text;
+begin
+  for v_statement in
+    select format('grant %s on %s to %I%s', g.privilege, o.target, g.grantee,
+      case when g.grantable then ' with grant option' else '' end)
+    from jsonb_to_recordset('${list.replaceAll("$restore$", "")}') g
+      (schema_name text, kind text, object_name text, grantee text, privilege text, grantable boolean)
+    join lateral (
+      select format('routine %s', p.oid::regprocedure) as target, p.proacl as acl
+      from pg_proc p
+      where g.kind = 'function' and p.pronamespace = g.schema_name::regnamespace and p.proname = g.object_name
+      union all
+      select format('table %s', c.oid::regclass), c.relacl
+      from pg_class c
+      where g.kind = 'relation' and c.relnamespace = g.schema_name::regnamespace and c.relname = g.object_name
+    ) o on true
+    join pg_roles r on r.rolname = g.grantee
+    where exists (select from pg_namespace n where n.nspname = g.schema_name)
+      and not exists (
+        select from aclexplode(o.acl) a where a.grantee = r.oid and a.privilege_type = g.privilege
+      )
+  loop
+    execute v_statement;
+  end loop;
+end
+$restore$`;
+}

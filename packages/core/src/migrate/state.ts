@@ -1,0 +1,104 @@
+import type { ClientBase } from "pg";
+import { coreError } from "../errors.ts";
+
+/** A step as the database knows it. */
+export interface AppliedStep {
+  readonly module: string;
+  readonly name: string;
+  readonly upChecksum: string;
+  readonly downChecksum: string;
+  readonly packageVersion: string;
+  readonly appliedBy: string;
+  readonly appliedAt: Date;
+}
+
+export interface RecordedGrant {
+  readonly roleName: string;
+  readonly kind: string;
+}
+
+/** What a database holds, read without writing. */
+export interface State {
+  /** Version of core's own schema; undefined when there is none. */
+  readonly coreVersion: number | undefined;
+  /** Schemas that exist under one of the asked names, whoever made them. */
+  readonly schemas: ReadonlySet<string>;
+  readonly applied: readonly AppliedStep[];
+  readonly grants: readonly RecordedGrant[];
+}
+
+/**
+ * Reads what is installed; two statements, no lock, nothing written.
+ *
+ * @throws `core.MIG_NOT_PERMITTED` when the role may not read the bookkeeping
+ * @throws `core.MIG_SCHEMA_FOREIGN` when a schema `postkit` exists that core did not make
+ */
+export async function readState(client: ClientBase, modules: readonly string[]): Promise<State> {
+  const { rows } = await client.query<CatalogRow>(catalogQuery, [modules]);
+  const [{ schemas, core_schema_exists, core_tables, readable } = emptyCatalog] = rows;
+  const found = { schemas: new Set(schemas) };
+  if (!core_schema_exists) return { coreVersion: undefined, applied: [], grants: [], ...found };
+  if (core_tables === 0) {
+    throw coreError(
+      "MIG_SCHEMA_FOREIGN",
+      "a schema postkit exists that was not made by this library: rename it before you migrate",
+      { detail: { schema: "postkit" } },
+    );
+  }
+  if (!readable) {
+    throw coreError(
+      "MIG_NOT_PERMITTED",
+      "this role may not read the schema postkit: give it access with `postkit grant <role>`",
+    );
+  }
+  const { rows: recorded } = await client.query<RecordedRow>(recordedQuery);
+  const [{ version, applied, grants } = emptyRecord] = recorded;
+  return {
+    coreVersion: version ?? undefined,
+    applied: applied.map((step) => ({ ...step, appliedAt: new Date(step.appliedAt) })),
+    grants,
+    ...found,
+  };
+}
+
+interface CatalogRow {
+  schemas: string[];
+  core_schema_exists: boolean;
+  core_tables: number;
+  readable: boolean;
+}
+
+interface RecordedRow {
+  version: number | null;
+  applied: (Omit<AppliedStep, "appliedAt"> & { appliedAt: string })[];
+  grants: RecordedGrant[];
+}
+
+const emptyCatalog: CatalogRow = { schemas: [], core_schema_exists: false, core_tables: 0, readable: false };
+const emptyRecord: RecordedRow = { version: null, applied: [], grants: [] };
+
+/** From the catalogs alone, which every role may read. */
+const catalogQuery = `
+  select
+    (select coalesce(array_agg(n.nspname::text), '{}') from pg_catalog.pg_namespace n where n.nspname = any ($1)) as schemas,
+    p.oid is not null as core_schema_exists,
+    (select count(*)::int from pg_catalog.pg_class c
+     where c.relnamespace = p.oid and c.relname in ('core_schema', 'migration_log')) as core_tables,
+    coalesce(pg_catalog.has_schema_privilege(p.oid, 'usage'), false)
+      and not exists (
+        select from pg_catalog.pg_class c
+        where c.relnamespace = p.oid and c.relname in ('core_schema', 'applied_steps', 'grants')
+          and not pg_catalog.has_table_privilege(c.oid, 'select')
+      ) as readable
+  from (select 1) one
+  left join pg_catalog.pg_namespace p on p.nspname = 'postkit'`;
+
+const recordedQuery = `
+  select
+    (select c.version from postkit.core_schema c) as version,
+    (select coalesce(json_agg(json_build_object(
+        'module', s.module, 'name', s.name, 'upChecksum', s.up_checksum, 'downChecksum', s.down_checksum,
+        'packageVersion', s.package_version, 'appliedBy', s.applied_by, 'appliedAt', s.applied_at
+      ) order by s.module, s.name), '[]') from postkit.applied_steps s) as applied,
+    (select coalesce(json_agg(json_build_object('roleName', g.role_name, 'kind', g.kind)), '[]')
+     from postkit.grants g) as grants`;

@@ -1,0 +1,57 @@
+import type { PostkitModule } from "../module.ts";
+import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
+import { stepsOf } from "./history.ts";
+import { migrate, type MigrateResult, type PlanOptions } from "./migrate.ts";
+import { compare } from "./plan.ts";
+import { readState, type AppliedStep } from "./state.ts";
+
+/** A module's state in one database. */
+export interface ModuleStatus {
+  readonly module: string;
+  readonly state: "up-to-date" | "pending" | "drift" | "ahead" | "foreign";
+  /** The newest applied step. */
+  readonly version: string | undefined;
+  readonly applied: readonly AppliedStep[];
+  /** Names of the steps that `migrate()` would apply. */
+  readonly pending: readonly string[];
+  /** What is wrong and what to do, for drift, ahead and foreign. */
+  readonly problem: string | undefined;
+}
+
+const stateOfProblem: Readonly<Record<string, ModuleStatus["state"]>> = {
+  MIG_DRIFT: "drift",
+  MIG_AHEAD: "ahead",
+  MIG_SCHEMA_FOREIGN: "foreign",
+};
+
+/** Tells how the database and the modules' histories relate; reads only, in a read-only transaction. */
+export async function status(
+  target: MigrationTarget,
+  { modules }: { modules: readonly PostkitModule[] },
+): Promise<ModuleStatus[]> {
+  return withClient(target, (client) =>
+    readOnly(client, async () => {
+      const state = await readState(
+        client,
+        modules.map(({ name }) => name),
+      );
+      return modules.map((module) => {
+        const { applied, pending, problem } = compare(module.name, stepsOf(module), state, false);
+        return {
+          module: module.name,
+          state: problem ? (stateOfProblem[problem.code] ?? "drift") : pending.length > 0 ? "pending" : "up-to-date",
+          version: applied.at(-1)?.name,
+          applied,
+          pending: pending.map(({ name }) => name),
+          problem: problem?.message,
+        };
+      });
+    }),
+  );
+}
+
+/** Tells which steps a call of {@link migrate} with these options would run; reads only. */
+export async function plan(target: MigrationTarget, options: PlanOptions): Promise<MigrateResult["steps"]> {
+  const { steps } = await migrate(target, { ...options, dryRun: true });
+  return steps;
+}
