@@ -2,7 +2,9 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundle, copyToDist } from "./bundle.ts";
+import type { Report } from "./check.ts";
 import { Refusal } from "./refusal.ts";
+import type { Server } from "./server.ts";
 import { coreName, requireModule, type Workspace } from "./workspace.ts";
 
 const usage = `npm run sql -- <command>
@@ -22,6 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   const workspace: Workspace = { root: values.root ?? fileURLToPath(new URL("../../../", import.meta.url)) };
   const [command, ...operands] = positionals;
   if (command === "bundle" && operands.length === 0) return runBundle(workspace, values.dist);
+  if (command === "check") return runCheck(workspace, { modules: operands, json: values.json, serverUrl: values.server });
   const [module, slug] = operands;
   if (command === "freeze" && module !== undefined && slug !== undefined && operands.length === 2) {
     return runFreeze(workspace, { module, slug, serverUrl: values.server });
@@ -59,13 +62,34 @@ async function runFreeze(
   workspace: Workspace,
   { module, slug, serverUrl }: { module: string; slug: string; serverUrl: string | undefined },
 ): Promise<number> {
-  const { openServer } = await import("./server.ts");
   const { freeze } = await import("./freeze.ts");
-  const server = await openServer(serverUrl);
+  const { step, outcome } = await withServer(serverUrl, (server) => freeze(server, workspace, { module, slug }));
+  console.error(`${module} ${step.name}: ${outcome}`);
+  return 0;
+}
+
+async function runCheck(
+  workspace: Workspace,
+  { modules, json, serverUrl }: { modules: readonly string[]; json: boolean; serverUrl: string | undefined },
+): Promise<number> {
+  const { check } = await import("./check.ts");
+  const reports = await withServer(serverUrl, (server) => check(server, workspace, modules));
+  if (json) console.log(JSON.stringify(reports, null, 2));
+  else for (const report of reports) printReport(report);
+  return reports.some((report) => report.problems.length > 0) ? 1 : 0;
+}
+
+function printReport({ module, files, steps, durationMs, problems }: Report): void {
+  const facts = `${files} files, ${steps} steps, ${durationMs} ms`;
+  console.log(problems.length === 0 ? `ok      ${module}: ${facts}` : `failed  ${module}`);
+  for (const problem of problems) console.log(`  ${problem}`);
+}
+
+async function withServer<Result>(url: string | undefined, work: (server: Server) => Promise<Result>): Promise<Result> {
+  const { openServer } = await import("./server.ts");
+  const server = await openServer(url);
   try {
-    const { step, outcome } = await freeze(server, workspace, { module, slug });
-    console.error(`${module} ${step.name}: ${outcome}`);
-    return 0;
+    return await work(server);
   } finally {
     await server.stop();
   }

@@ -22,14 +22,19 @@ export function compareCatalogs(before: Catalog, after: Catalog): Difference[] {
   return differences;
 }
 
-/** One line for people: `only in sql/: index authz.x_idx`. */
-export function describeDifference(difference: Difference, sides: { before: string; after: string }): string {
-  if (difference.change === "added") return `only in ${sides.after}: ${difference.after.key}`;
-  if (difference.change === "removed") return `only in ${sides.before}: ${difference.before.key}`;
-  return `differs: ${difference.before.key}: ${changedProperties(difference.before, difference.after, sides)}`;
+/** What to call the two catalogs in messages. */
+export interface Sides {
+  readonly before: string;
+  readonly after: string;
 }
 
-function changedProperties(before: Facet, after: Facet, sides: { before: string; after: string }): string {
+/** The differences for people, one a line: `only in sql/: index authz.x_idx`. */
+export function differenceLines(before: Catalog, after: Catalog, sides: Sides): string[] {
+  return compareCatalogs(before, after).map((difference) => describe(difference, sides));
+}
+
+/** The properties of a changed facet that differ, with both values. */
+export function changedProperties(before: Facet, after: Facet, sides: Sides): string {
   return Object.keys(after.definition)
     .filter((name) => !isDeepStrictEqual(before.definition[name], after.definition[name]))
     .map((name) => {
@@ -37,6 +42,12 @@ function changedProperties(before: Facet, after: Facet, sides: { before: string;
       return `${name} is ${left} in ${sides.before} and ${right} in ${sides.after}`;
     })
     .join("; ");
+}
+
+function describe(difference: Difference, sides: Sides): string {
+  if (difference.change === "added") return `only in ${sides.after}: ${difference.after.key}`;
+  if (difference.change === "removed") return `only in ${sides.before}: ${difference.before.key}`;
+  return `differs: ${difference.before.key}: ${changedProperties(difference.before, difference.after, sides)}`;
 }
 
 function words(value: Json | undefined): string {

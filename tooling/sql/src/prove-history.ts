@@ -1,6 +1,6 @@
 import { buildCore } from "./build-source.ts";
 import { readCatalog, type Catalog } from "./catalog.ts";
-import { compareCatalogs, describeDifference } from "./compare.ts";
+import { differenceLines } from "./compare.ts";
 import { missingDataLossHeader } from "./data-loss.ts";
 import type { Step } from "./history.ts";
 import { runSql, withScratch, type Scratch } from "./scratch.ts";
@@ -27,9 +27,9 @@ export async function proveHistory(server: Server, workspace: Workspace, claim: 
       problems.push(...(await proveStep(scratch, step, { before: reached, after })));
       reached = after;
     }
-    problems.push(...differences(reached, claim.source, { before: "migrations/", after: "sql/" }));
+    problems.push(...differenceLines(reached, claim.source, { before: "migrations/", after: "sql/" }));
     for (const step of claim.steps.toReversed()) await runSql(scratch, step.down);
-    const left = differences(before, await readCatalog(scratch), { before: "an empty database", after: "what is left" });
+    const left = differenceLines(before, await readCatalog(scratch), { before: "an empty database", after: "what is left" });
     return [...problems, ...left.map((line) => `migrations/${claim.module}: taking back every step is no full down: ${line}`)];
   });
 }
@@ -45,15 +45,11 @@ async function proveStep(
   const again = await readCatalog(scratch);
   return [
     ...missingDataLossHeader(step.down, after, restored),
-    ...differences(before, restored, { before: "the step before", after: "what down restores" }).map(
+    ...differenceLines(before, restored, { before: "the step before", after: "what down restores" }).map(
       (line) => `${step.down.path} does not restore what was before: ${line}`,
     ),
-    ...differences(after, again, { before: "the first run", after: "the second" }).map(
+    ...differenceLines(after, again, { before: "the first run", after: "the second" }).map(
       (line) => `${step.up.path} gives something else after a down: ${line}`,
     ),
   ];
-}
-
-function differences(before: Catalog, after: Catalog, sides: { before: string; after: string }): string[] {
-  return compareCatalogs(before, after).map((difference) => describeDifference(difference, sides));
 }
