@@ -67,7 +67,7 @@ function initdbArguments(dataDir: string, passwordFile: string | undefined): str
 }
 
 function runInitdb(binaries: Binaries, args: string[]): Promise<void> {
-  const child = spawnGuarded({
+  const { child } = spawnGuarded({
     command: binaries.initdb,
     args,
     identity: unprivilegedIdentity(),

@@ -1,18 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { parse } from "node:path";
 
 import type { Identity } from "./identity.ts";
 
 /**
- * Runs "$@" and sends it the signal once standard input closes, which the kernel does when the parent dies in any way.
- * The shell itself outlives terminal signals, so that the command is never left without it.
+ * Runs "$@", writes its pid to descriptor 3, and sends it the signal once standard input closes, which the kernel does
+ * when the parent dies in any way. The shell itself outlives terminal signals, so that the command is never without it.
  */
 const guardScript = `
 signal=$1; shift
-exec 3<&0 </dev/null
-"$@" 3<&- & command=$!
-{ read -r _ <&3; kill -s "$signal" "$command" 2>/dev/null; } & watcher=$!
+exec 4<&0 </dev/null
+"$@" 3>&- 4<&- & command=$!
+{ read -r _ <&4; kill -s "$signal" "$command" 2>/dev/null; } 3>&- & watcher=$!
 trap '' HUP INT TERM
-exec 3<&-
+echo "$command" >&3
+exec 3>&- 4<&-
 wait "$command"; status=$?
 kill "$watcher" 2>/dev/null
 exit "$status"
@@ -36,51 +38,77 @@ done
 until rm -rf -- "$folder" || [ $tries -ge 220 ]; do tries=$((tries + 1)); sleep 0.05; done
 `;
 
-export interface GuardedCommand {
+export interface ServerCommand {
   command: string;
   args: readonly string[];
   identity: Identity;
-  /** Sent to the command when this process ends. */
-  signal: "INT" | "QUIT" | "TERM";
   /** Where the command's standard output and error go: a file descriptor, or pipes. */
   output: number | "pipe";
   env: NodeJS.ProcessEnv;
 }
 
+export interface GuardedCommand extends ServerCommand {
+  /** Sent to the command when this process ends. */
+  signal: "INT" | "QUIT" | "TERM";
+}
+
+export interface SpawnedCommand {
+  /** The command, or the guard that ends when it does and with its exit code. */
+  readonly child: ChildProcess;
+  /** The command's; undefined when it could not be started. */
+  readonly pid: Promise<number | undefined>;
+}
+
 /**
  * Starts a program that ends with this process, even when this process is killed with -9. It does not keep the event
- * loop alive. The child returned is the guard, which ends when the program does and with its exit code.
+ * loop alive.
  *
  * On Windows, which has no such shell, the program is started plainly.
  */
-export function spawnGuarded({ command, args, identity, signal, output, env }: GuardedCommand): ChildProcess {
+export function spawnGuarded({ signal, ...guarded }: GuardedCommand): SpawnedCommand {
+  if (process.platform === "win32") return spawnPlain(guarded);
+  const { command, args, identity, output, env } = guarded;
   const line = [...identity.prefix, command, ...args];
-  const child =
-    process.platform === "win32"
-      ? spawn(command, args, { stdio: ["ignore", output, output], env, windowsHide: true })
-      : spawn("sh", ["-c", guardScript, "postkit-guard", signal, ...line], {
-          stdio: ["pipe", output, output],
-          env,
-          cwd: "/",
-          detached: true,
-          ...userOf(identity),
-        });
+  const child = spawn("sh", ["-c", guardScript, "postkit-guard", signal, ...line], {
+    stdio: ["pipe", output, output, "pipe"],
+    env,
+    cwd: "/",
+    detached: true,
+    ...userOf(identity),
+  });
+  const pid = firstNumber(child);
   unref(child);
-  return child;
+  return { child, pid };
 }
 
 /** Starts a program that stays when this process ends. */
-export function spawnDetached({ command, args, identity, output, env }: Omit<GuardedCommand, "signal">): ChildProcess {
+export function spawnDetached({ command, args, identity, output, env }: ServerCommand): SpawnedCommand {
   const [first = command, ...rest] = [...identity.prefix, command, ...args];
   const child = spawn(first, rest, {
     stdio: ["ignore", output, output],
     env,
+    cwd: parse(process.cwd()).root,
     detached: true,
     windowsHide: true,
     ...userOf(identity),
   });
   unref(child);
-  return child;
+  return { child, pid: Promise.resolve(child.pid) };
+}
+
+function spawnPlain({ command, args, output, env }: ServerCommand): SpawnedCommand {
+  const child = spawn(command, args, { stdio: ["ignore", output, output], env, windowsHide: true });
+  unref(child);
+  return { child, pid: Promise.resolve(child.pid) };
+}
+
+function firstNumber(child: ChildProcess): Promise<number | undefined> {
+  const pipe = child.stdio[3];
+  return new Promise((resolve) => {
+    let text = "";
+    pipe?.on("data", (bytes: Buffer) => (text += bytes));
+    pipe?.once("close", () => resolve(Number(text) || undefined));
+  });
 }
 
 /** Removes the folder when this process ends; see the script for what it refuses. Undefined on Windows. */

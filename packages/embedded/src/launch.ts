@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Binaries } from "./binaries.ts";
 import { PortInUseError, ServerStartError } from "./errors.ts";
 import { acceptsConnections } from "./find.ts";
-import { spawnDetached, spawnGuarded } from "./guard.ts";
+import { type SpawnedCommand, spawnDetached, spawnGuarded } from "./guard.ts";
 import { unprivilegedIdentity } from "./identity.ts";
 import { poll } from "./poll.ts";
 import { freePort } from "./port.ts";
@@ -64,18 +64,18 @@ type Outcome = LaunchedServer | "occupied" | "port taken";
 async function launchOn(port: number, options: LaunchOptions): Promise<Outcome> {
   const logFile = join(options.dataDir, "postkit.log");
   const logStart = await beginLog(logFile);
-  const startedAtSeconds = Math.floor(Date.now() / 1_000);
-  const child = await spawnServer(port, logFile, options);
+  const { child, pid } = await spawnServer(port, logFile, options);
   let failure: Error | undefined;
   child.once("error", (error) => (failure = error));
+  const ownPid = await pid;
 
   const outcome = await poll<LaunchedServer | "ended">(
     async () => {
       if (failure || child.exitCode !== null || child.signalCode !== null) return "ended";
       const postmaster = await readPostmasterPid(options.dataDir);
-      if (!postmaster || postmaster.port !== port || !acceptsConnections(postmaster)) return undefined;
-      // A file that a dead server has left is older. One second less, for clocks that are set back a little.
-      return postmaster.startedAtSeconds >= startedAtSeconds - 1 ? { postmaster, child } : undefined;
+      // The file may also be another server's, or left by a dead one.
+      if (postmaster?.pid !== ownPid) return undefined;
+      return postmaster && acceptsConnections(postmaster) ? { postmaster, child } : undefined;
     },
     { timeoutMs: readyTimeoutMs, intervalMs: 5 },
   );
@@ -95,7 +95,7 @@ async function beginLog(logFile: string): Promise<number> {
   return 0;
 }
 
-async function spawnServer(port: number, logFile: string, options: LaunchOptions): Promise<ChildProcess> {
+async function spawnServer(port: number, logFile: string, options: LaunchOptions): Promise<SpawnedCommand> {
   const log = await open(logFile, "a", 0o600);
   try {
     const command = {

@@ -7,7 +7,6 @@ import { readTextIfPresent } from "./file-system.ts";
 /** What a running server says of itself in `postmaster.pid`. */
 export interface PostmasterPid {
   pid: number;
-  startedAtSeconds: number;
   port: number;
   /** `starting`, `ready`, `standby` or `stopping`; empty while the file is being written. */
   status: string;
@@ -18,9 +17,9 @@ export async function readPostmasterPid(dataDir: string): Promise<PostmasterPid 
   const text = await readTextIfPresent(join(dataDir, "postmaster.pid"));
   if (text === undefined) return undefined;
   const lines = text.split("\n").map((line) => line.trim());
-  const [pid, , startedAtSeconds, port] = lines.map(Number);
-  if (!pid || !startedAtSeconds || !port) return undefined;
-  return { pid, startedAtSeconds, port, status: lines[7] ?? "" };
+  const [pid, , , port] = lines.map(Number);
+  if (!pid || !port) return undefined;
+  return { pid, port, status: lines[7] ?? "" };
 }
 
 /** The living server of this data directory, in whatever state it is; a file left by a dead one does not count. */
