@@ -1,4 +1,4 @@
-import { chown, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Binaries } from "./binaries.ts";
@@ -6,7 +6,7 @@ import { writeCredentials } from "./credentials.ts";
 import { DataDirectoryError, ServerStartError } from "./errors.ts";
 import { isErrorCode, readTextIfPresent } from "./file-system.ts";
 import { spawnGuarded } from "./guard.ts";
-import { unprivilegedIdentity } from "./identity.ts";
+import { giveToUnprivileged, unprivilegedIdentity } from "./identity.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { serverEnvironment } from "./server-environment.ts";
 
@@ -45,20 +45,15 @@ export async function createDataDirectory({ dataDir, binaries, password }: NewDa
   await publishFolder(dataDir, async (draft) => {
     const passwordFile = `${draft}.password`;
     try {
-      await giveToServer(draft);
+      await giveToUnprivileged(draft);
       await writeFile(passwordFile, password ?? "", { mode: 0o600 });
-      await giveToServer(passwordFile);
+      await giveToUnprivileged(passwordFile);
       await runInitdb(binaries, initdbArguments(draft, password === undefined ? undefined : passwordFile));
       if (password !== undefined) await writeCredentials(draft, { password });
     } finally {
       await rm(passwordFile, { force: true });
     }
   });
-}
-
-async function giveToServer(path: string): Promise<void> {
-  const { uid, gid } = unprivilegedIdentity();
-  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
 }
 
 function initdbArguments(dataDir: string, passwordFile: string | undefined): string[] {

@@ -49,7 +49,7 @@ export interface ServerCommand {
 
 export interface GuardedCommand extends ServerCommand {
   /** Sent to the command when this process ends. */
-  signal: "INT" | "QUIT" | "TERM";
+  signal: "INT" | "QUIT" | "KILL";
 }
 
 export interface SpawnedCommand {

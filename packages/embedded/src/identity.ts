@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { chown } from "node:fs/promises";
 
 /** The user and group "nobody", which exists in every Linux without being created. */
 const nobody = 65_534;
@@ -29,6 +30,12 @@ let identity: Identity | undefined;
 export function unprivilegedIdentity(): Identity {
   identity ??= chooseIdentity();
   return identity;
+}
+
+/** Makes a file or folder of this process usable for such a program. */
+export async function giveToUnprivileged(path: string): Promise<void> {
+  const { uid, gid } = unprivilegedIdentity();
+  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
 }
 
 function chooseIdentity(): Identity {

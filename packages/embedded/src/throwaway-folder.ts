@@ -1,9 +1,9 @@
-import { chown, mkdtemp, rm, statfs } from "node:fs/promises";
+import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { spawnJanitor } from "./guard.ts";
-import { unprivilegedIdentity } from "./identity.ts";
+import { giveToUnprivileged } from "./identity.ts";
 
 const sharedMemory = "/dev/shm";
 const sharedMemoryFreeBytesMin = 1024 ** 3;
@@ -19,8 +19,7 @@ export interface ThrowawayFolder {
 export async function createThrowawayFolder(): Promise<ThrowawayFolder> {
   const folder = await mkdtemp(join(await fastestFolder(), "postkit-pg-"));
   const janitor = spawnJanitor(folder);
-  const { uid, gid } = unprivilegedIdentity();
-  if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
+  await giveToUnprivileged(folder);
   return {
     dataDir: join(folder, "data"),
     async remove() {

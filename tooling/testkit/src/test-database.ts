@@ -11,7 +11,7 @@ import { ensureTemplate, type TestTemplate } from "./template.ts";
 import { withClient } from "./with-client.ts";
 
 const poolSizeMax = 20;
-const poolEndTimeoutMs = 1_000;
+const poolEndTimeoutMs = 250;
 
 export interface TestDatabaseOptions {
   /** Migrated by the owner, with grants to the application role. @defaultValue none: an empty database */
