@@ -16,6 +16,7 @@ const node = (args) => run(process.execPath, args);
 const source = (file, args) => node([...fromSource, join(root, file), ...args]);
 
 const tasks = {
+  setup: () => 0,
   demo: (args) => source("examples/demo/src/main.ts", args),
   test: (args) => node([bin("vitest", "vitest.mjs"), "run", ...args]),
   build,
