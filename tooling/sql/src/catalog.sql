@@ -305,7 +305,7 @@ union all
     o.type || ' ' || replace(o.identity, 'pg_catalog.', ''),
     null,
     d.classoid::regclass || ':' || d.objoid || ':' || d.objsubid,
-    jsonb_build_object('text', d.description)
+    jsonb_build_object('of', o.type, 'identity', replace(o.identity, 'pg_catalog.', ''), 'text', d.description)
   from pg_description d
   cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) o
   where d.objoid >= 16384

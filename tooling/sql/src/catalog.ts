@@ -20,7 +20,12 @@ export type Catalog = ReadonlyMap<string, Facet>;
 
 /** What a person must change by hand: it holds data, or its change takes locks or time. */
 export function holdsData(facet: Facet): boolean {
-  return !codeKinds.has(facet.kind);
+  return !isCode(facet) && !sideKinds.has(facet.kind);
+}
+
+/** What is written in full when it changes: it has a text of its own and no data. */
+export function isCode(facet: Facet): boolean {
+  return codeKinds.has(facet.kind);
 }
 
 export async function readCatalog({ client }: Scratch): Promise<Catalog> {
@@ -29,9 +34,27 @@ export async function readCatalog({ client }: Scratch): Promise<Catalog> {
   return new Map(rows.map((facet) => [facet.key, facet]));
 }
 
-const codeKinds = new Set([
-  ...["function", "procedure", "aggregate", "view", "trigger", "policy", "rule"],
-  ...["row security", "comment", "privileges"],
-]);
+/** What is enough of a facet to see that it changed. */
+export interface Print {
+  readonly key: string;
+  readonly address: string | null;
+  readonly hash: string;
+}
+
+export type Prints = ReadonlyMap<string, Print>;
+
+/** A catalog in short, quick enough to read after every statement. */
+export async function readPrints({ client }: Scratch): Promise<Prints> {
+  await client.query("set search_path to ''");
+  const { rows } = await client.query<Print>({ name: "prints", text: printsQuery });
+  return new Map(rows.map((print) => [print.key, print]));
+}
+
+const codeKinds = new Set(["function", "procedure", "aggregate", "view", "trigger", "policy", "rule"]);
+
+/** Sides of an object, which go away with it. */
+const sideKinds = new Set(["comment", "privileges", "row security"]);
 
 const query = readFileSync(new URL("./catalog.sql", import.meta.url), "utf8");
+
+const printsQuery = `select f.key, f.address, md5(concat(f.definition, f.address)) as hash from (${query}) f`;

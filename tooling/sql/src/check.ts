@@ -1,5 +1,4 @@
-import { buildCore, buildFiles } from "./build-source.ts";
-import type { Catalog } from "./catalog.ts";
+import { buildFiles, buildSource } from "./build-source.ts";
 import { findTampering, readChecksums } from "./checksums.ts";
 import { differenceLines } from "./compare.ts";
 import { readHistory } from "./history.ts";
@@ -80,11 +79,4 @@ function checkFiles(workspace: Workspace, report: Report): SourceFile[] {
   report.files = files.length;
   report.problems.push(...findUnlisted(workspace, report.module, files), ...files.flatMap(lintStatements));
   return files;
-}
-
-function buildSource(server: Server, workspace: Workspace, files: readonly SourceFile[]): Promise<Catalog> {
-  return withScratch(server, async (scratch) => {
-    await buildCore(scratch, workspace);
-    return buildFiles(scratch, files);
-  });
 }

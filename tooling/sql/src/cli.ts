@@ -63,8 +63,14 @@ async function runFreeze(
   { module, slug, serverUrl }: { module: string; slug: string; serverUrl: string | undefined },
 ): Promise<number> {
   const { freeze } = await import("./freeze.ts");
-  const { step, outcome } = await withServer(serverUrl, (server) => freeze(server, workspace, { module, slug }));
-  console.error(`${module} ${step.name}: ${outcome}`);
+  const frozen = await withServer(serverUrl, (server) => freeze(server, workspace, { module, slug }));
+  const path = `migrations/${module}/${frozen.step.name}`;
+  if (frozen.outcome === "unchanged") console.error(`${path} is up to date`);
+  if (frozen.outcome === "sealed") console.error(`sealed ${path}`);
+  if (frozen.outcome === "unsealed") {
+    console.error(`wrote ${path}; complete it by hand, then freeze ${module} ${slug} again:`);
+    for (const line of frozen.remaining) console.error(`  ${line}`);
+  }
   return 0;
 }
 

@@ -33,21 +33,29 @@ export function differenceLines(before: Catalog, after: Catalog, sides: Sides): 
   return compareCatalogs(before, after).map((difference) => describe(difference, sides));
 }
 
-/** The properties of a changed facet that differ, with both values. */
-export function changedProperties(before: Facet, after: Facet, sides: Sides): string {
+/** A property that two states of one facet do not share, in words. */
+export interface Change {
+  readonly property: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export function changesOf(before: Facet, after: Facet): Change[] {
   return Object.keys(after.definition)
-    .filter((name) => !isDeepStrictEqual(before.definition[name], after.definition[name]))
-    .map((name) => {
-      const [left, right] = firstDifference(words(before.definition[name]), words(after.definition[name]));
-      return `${name} is ${left} in ${sides.before} and ${right} in ${sides.after}`;
-    })
-    .join("; ");
+    .filter((property) => !isDeepStrictEqual(before.definition[property], after.definition[property]))
+    .map((property) => {
+      const [left, right] = firstDifference(words(before.definition[property]), words(after.definition[property]));
+      return { property, before: left, after: right };
+    });
 }
 
 function describe(difference: Difference, sides: Sides): string {
   if (difference.change === "added") return `only in ${sides.after}: ${difference.after.key}`;
   if (difference.change === "removed") return `only in ${sides.before}: ${difference.before.key}`;
-  return `differs: ${difference.before.key}: ${changedProperties(difference.before, difference.after, sides)}`;
+  const changes = changesOf(difference.before, difference.after).map(
+    ({ property, before, after }) => `${property} is ${before} in ${sides.before} and ${after} in ${sides.after}`,
+  );
+  return `differs: ${difference.before.key}: ${changes.join("; ")}`;
 }
 
 function words(value: Json | undefined): string {

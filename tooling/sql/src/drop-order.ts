@@ -2,50 +2,54 @@ import type { Catalog, Facet } from "./catalog.ts";
 import type { Dependency } from "./dependencies.ts";
 import { dropStatement } from "./drop-statement.ts";
 import { Refusal } from "./refusal.ts";
+import { wholesIn } from "./wholes.ts";
 
 /** Statements that drop every given object and nothing else: what others need goes last, the newest first. */
-export function dropAll(facets: readonly Facet[], catalog: Catalog, dependencies: readonly Dependency[]): string[] {
-  const wholeOf = wholesOf(catalog);
-  const remaining = new Set(facets.filter((facet) => wholeOf(facet) === facet));
-  const dropped: Facet[] = [];
-  let ties = dependencies
-    .map(({ dependent, needed }) => ({ by: dependent, from: wholeOf(dependent), to: wholeOf(needed) }))
-    .filter(({ from, to }) => from !== to);
-  while (remaining.size > 0) {
-    const needed = new Set(ties.map((tie) => tie.to));
-    const free = [...remaining].filter((facet) => !needed.has(facet)).sort(newestFirst);
-    const next = free.length > 0 ? free.slice(0, 1) : detach(ties, remaining);
-    ties = ties.filter(({ by, from }) => !next.includes(by) && !next.includes(from));
-    next.forEach((facet) => remaining.delete(facet));
-    dropped.push(...next);
-  }
-  return dropped.map(requireDrop);
+export function dropWholes(facets: readonly Facet[], catalog: Catalog, dependencies: readonly Dependency[]): string[] {
+  const wholeOf = wholesIn(catalog);
+  const ties = dependencies.map(({ dependent, needed }) => ({ by: dependent, from: wholeOf(dependent), to: wholeOf(needed) }));
+  return order(facets.filter((facet) => wholeOf(facet) === facet), ties).map(requireDrop);
 }
 
-/** That `by`, a part of `from`, needs something in `to`. */
+/** Statements that drop parts and wholes alike, each by itself. */
+export function dropEach(facets: readonly Facet[], dependencies: readonly Dependency[]): string[] {
+  const chosen = new Set(facets);
+  const ties = dependencies
+    .filter(({ dependent, needed }) => chosen.has(dependent) && chosen.has(needed))
+    .map(({ dependent, needed }) => ({ by: dependent, from: dependent, to: needed }));
+  return order(facets, ties).map(requireDrop);
+}
+
+/** That `by`, a part of `from` or all of it, needs `to`. */
 interface Tie {
   readonly by: Facet;
   readonly from: Facet;
   readonly to: Facet;
 }
 
-/** The object that a facet disappears with: a policy's table, a partition's root. */
-function wholesOf(catalog: Catalog): (facet: Facet) => Facet {
-  const byAddress = new Map([...catalog.values()].map((facet) => [facet.address, facet]));
-  return function wholeOf(facet): Facet {
-    const parent = facet.parent === null ? undefined : byAddress.get(facet.parent);
-    return parent === undefined ? facet : wholeOf(parent);
-  };
+function order(facets: readonly Facet[], dependencies: readonly Tie[]): Facet[] {
+  const remaining = new Set(facets);
+  const ordered: Facet[] = [];
+  let ties = dependencies.filter(({ from, to }) => from !== to);
+  while (remaining.size > 0) {
+    const needed = new Set(ties.map((tie) => tie.to));
+    const free = [...remaining].filter((facet) => !needed.has(facet)).sort(newestFirst);
+    const next = free.length > 0 ? free.slice(0, 1) : detach(ties, remaining);
+    ties = ties.filter(({ by, from }) => !next.includes(by) && !next.includes(from));
+    next.forEach((facet) => remaining.delete(facet));
+    ordered.push(...next);
+  }
+  return ordered;
 }
 
 /** Breaks a circle of tables and functions by taking triggers, policies and foreign keys off the tables. */
 function detach(ties: readonly Tie[], remaining: ReadonlySet<Facet>): Facet[] {
   const parts = ties
-    .filter(({ by, from, to }) => detachable.has(by.kind) && remaining.has(from) && remaining.has(to))
+    .filter(({ by, from, to }) => detachable.has(by.kind) && by !== from && remaining.has(from) && remaining.has(to))
     .map(({ by }) => by);
   if (parts.length === 0) {
     const names = [...remaining].map((facet) => `  ${facet.key}`);
-    throw new Refusal("these need each other, so that none can be dropped first:", ...names);
+    throw new Refusal("these need each other or something that stays, so that none can be dropped first:", ...names);
   }
   return [...new Set(parts)].sort(newestFirst);
 }
@@ -54,7 +58,7 @@ const detachable = new Set(["trigger", "policy", "rule", "constraint"]);
 
 function requireDrop(facet: Facet): string {
   const statement = dropStatement(facet);
-  if (statement === undefined) throw new Refusal(`no down step can be written for ${facet.key}`);
+  if (statement === undefined) throw new Refusal(`no statement can be written that drops ${facet.key}`);
   return statement;
 }
 

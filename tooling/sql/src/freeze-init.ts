@@ -3,7 +3,7 @@ import type { Catalog } from "./catalog.ts";
 import { compareCatalogs } from "./compare.ts";
 import { dataLossHeader, lostData } from "./data-loss.ts";
 import { readDependencies } from "./dependencies.ts";
-import { dropAll } from "./drop-order.ts";
+import { dropWholes } from "./drop-order.ts";
 import { stepName, type Step } from "./history.ts";
 import type { SourceFile } from "./read-module.ts";
 import { withScratch } from "./scratch.ts";
@@ -22,7 +22,7 @@ export async function planInit(
     const made = compareCatalogs(before, source).flatMap((difference) =>
       difference.change === "added" ? [difference.after] : [],
     );
-    const drops = dropAll(made, source, await readDependencies(scratch, source));
+    const drops = dropWholes(made, source, await readDependencies(scratch, source));
     const down = `${dataLossHeader(lostData(source, before))}${drops.join("\n")}\n`;
     const name = stepName(1, "init");
     return {

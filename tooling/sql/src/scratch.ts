@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { Refusal } from "./refusal.ts";
 import type { Server } from "./server.ts";
+import type { Statement } from "./split-statements.ts";
 import { lineAt, type SqlFile } from "./sql-file.ts";
 
 /** A database that lives as long as one comparison. Its owner is what production has: neither superuser nor above row security. */
@@ -29,6 +30,11 @@ export async function runSql(scratch: Scratch, file: SqlFile): Promise<void> {
   await scratch.client.query(file.text).catch((error: unknown) => {
     throw error instanceof pg.DatabaseError ? placed(error, file) : error;
   });
+}
+
+/** Runs one statement; a refusal names its place in the file it comes from. */
+export async function runStatement(scratch: Scratch, { path, line, text }: Statement): Promise<void> {
+  await runSql(scratch, { path, text: "\n".repeat(line - 1) + text });
 }
 
 /** Runs work whose effects are undone, whether it succeeds or not. */
