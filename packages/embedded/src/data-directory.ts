@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Binaries } from "./binaries.ts";
 import { writeCredentials } from "./credentials.ts";
+import { endOfChild } from "./end-of-child.ts";
 import { DataDirectoryError, ServerStartError } from "./errors.ts";
 import { isErrorCode, readTextIfPresent } from "./file-system.ts";
 import { spawnGuarded } from "./guard.ts";
@@ -41,14 +42,21 @@ export interface NewDataDirectory {
 }
 
 /** Makes a data directory (UTF8, locale C, UTC), complete or not at all; keeps the one another process has made first. */
-export async function createDataDirectory({ dataDir, binaries, password }: NewDataDirectory): Promise<void> {
+export async function createDataDirectory({
+  dataDir,
+  binaries,
+  password,
+}: NewDataDirectory): Promise<void> {
   await publishFolder(dataDir, async (draft) => {
     const passwordFile = `${draft}.password`;
     try {
       await giveToUnprivileged(draft);
       await writeFile(passwordFile, password ?? "", { mode: 0o600 });
       await giveToUnprivileged(passwordFile);
-      await runInitdb(binaries, initdbArguments(draft, password === undefined ? undefined : passwordFile));
+      await runInitdb(
+        binaries,
+        initdbArguments(draft, password === undefined ? undefined : passwordFile),
+      );
       if (password !== undefined) await writeCredentials(draft, { password });
     } finally {
       await rm(passwordFile, { force: true });
@@ -57,11 +65,21 @@ export async function createDataDirectory({ dataDir, binaries, password }: NewDa
 }
 
 function initdbArguments(dataDir: string, passwordFile: string | undefined): string[] {
-  const login = passwordFile ? [`--pwfile=${passwordFile}`, "--auth=scram-sha-256"] : ["--auth=trust"];
-  return ["-D", dataDir, "--no-sync", "--username=postgres", "--encoding=UTF8", "--locale=C", ...login];
+  const login = passwordFile
+    ? [`--pwfile=${passwordFile}`, "--auth=scram-sha-256"]
+    : ["--auth=trust"];
+  return [
+    "-D",
+    dataDir,
+    "--no-sync",
+    "--username=postgres",
+    "--encoding=UTF8",
+    "--locale=C",
+    ...login,
+  ];
 }
 
-function runInitdb(binaries: Binaries, args: string[]): Promise<void> {
+async function runInitdb(binaries: Binaries, args: string[]): Promise<void> {
   const { child } = spawnGuarded({
     command: binaries.initdb,
     args,
@@ -71,15 +89,9 @@ function runInitdb(binaries: Binaries, args: string[]): Promise<void> {
     env: serverEnvironment(),
   });
   child.ref();
-  let output = "";
-  child.stdout?.on("data", (bytes: Buffer) => (output += bytes));
-  child.stderr?.on("data", (bytes: Buffer) => (output += bytes));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (exitCode) =>
-      exitCode === 0
-        ? resolve()
-        : reject(new ServerStartError(`initdb ended with ${exitCode}. Its output:\n${output.trim()}`)),
-    );
-  });
+  const { exitCode, output } = await endOfChild(child);
+  if (exitCode === 0) return;
+  throw new ServerStartError(
+    `initdb ended with ${exitCode ?? "an error"}. Its output:\n${output.trim()}`,
+  );
 }

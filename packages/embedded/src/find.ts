@@ -27,7 +27,8 @@ export interface RunningServer {
 export async function find(dataDir: string): Promise<RunningServer | undefined> {
   const absolute = resolve(dataDir);
   const postmaster = await readLivingPostmaster(absolute);
-  if (!postmaster || !acceptsConnections(postmaster) || !(await answersPostgres(postmaster.port))) return undefined;
+  if (!postmaster || !acceptsConnections(postmaster) || !(await answersPostgres(postmaster.port)))
+    return undefined;
   return describeServer(absolute, postmaster);
 }
 
@@ -35,7 +36,10 @@ export function acceptsConnections({ status }: PostmasterPid): boolean {
   return status === "ready" || status === "standby";
 }
 
-export async function describeServer(dataDir: string, { pid, port }: PostmasterPid): Promise<RunningServer> {
+export async function describeServer(
+  dataDir: string,
+  { pid, port }: PostmasterPid,
+): Promise<RunningServer> {
   const { password } = await readCredentials(dataDir);
   const login = password === undefined ? "postgres" : `postgres:${encodeURIComponent(password)}`;
   return {

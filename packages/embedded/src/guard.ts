@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Socket } from "node:net";
 import { parse } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 
 import type { Identity } from "./identity.ts";
 
@@ -82,7 +85,13 @@ export function spawnGuarded({ signal, ...guarded }: GuardedCommand): SpawnedCom
 }
 
 /** Starts a program that stays when this process ends. */
-export function spawnDetached({ command, args, identity, output, env }: ServerCommand): SpawnedCommand {
+export function spawnDetached({
+  command,
+  args,
+  identity,
+  output,
+  env,
+}: ServerCommand): SpawnedCommand {
   const [first = command, ...rest] = [...identity.prefix, command, ...args];
   const child = spawn(first, rest, {
     stdio: ["ignore", output, output],
@@ -102,13 +111,10 @@ function spawnPlain({ command, args, output, env }: ServerCommand): SpawnedComma
   return { child, pid: Promise.resolve(child.pid) };
 }
 
-function firstNumber(child: ChildProcess): Promise<number | undefined> {
+async function firstNumber(child: ChildProcess): Promise<number | undefined> {
   const pipe = child.stdio[3];
-  return new Promise((resolve) => {
-    let text = "";
-    pipe?.on("data", (bytes: Buffer) => (text += bytes));
-    pipe?.once("close", () => resolve(Number(text) || undefined));
-  });
+  if (!(pipe instanceof Readable)) return undefined;
+  return Number(await text(pipe)) || undefined;
 }
 
 /** Removes the folder when this process ends; see the script for what it refuses. Undefined on Windows. */
@@ -129,6 +135,5 @@ function userOf({ uid, gid }: Identity): { uid?: number; gid?: number } {
 
 function unref(child: ChildProcess): void {
   child.unref();
-  // The pipe is a socket at run time; its type only promises a Writable.
-  if (child.stdin && "unref" in child.stdin && typeof child.stdin.unref === "function") child.stdin.unref();
+  if (child.stdin instanceof Socket) child.stdin.unref();
 }

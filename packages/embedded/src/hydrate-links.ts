@@ -16,7 +16,8 @@ export async function hydrateLinks(packageDir: string): Promise<void> {
   const text = await readTextIfPresent(join(packageDir, "native", "pg-symlinks.json"));
   if (text === undefined) return;
   const links: Link[] = JSON.parse(text);
-  for (const { source, target } of links) await ensureLink(join(packageDir, target), basename(source));
+  for (const { source, target } of links)
+    await ensureLink(join(packageDir, target), basename(source));
 }
 
 async function ensureLink(path: string, to: string): Promise<void> {

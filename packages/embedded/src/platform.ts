@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from "node:fs";
+
 /** The npm package with the binaries for this machine, or undefined when nobody ships any. */
 export function platformPackage(): string | undefined {
   if (process.platform === "linux" && !hasGlibc()) return undefined;
@@ -16,12 +18,18 @@ const packageNames: Readonly<Record<string, string>> = {
   "win32-x64": "windows-x64",
 };
 
-/** The shipped binaries need glibc; Alpine and other musl systems have none. */
+const elfHeadBytes = 4_096;
+
+/** The shipped binaries need glibc. Alpine and other musl systems run a Node that names musl's loader in its head. */
 function hasGlibc(): boolean {
-  const report: unknown = process.report.getReport();
-  if (typeof report !== "object" || report === null || !("header" in report)) return true;
-  const { header } = report;
-  return typeof header === "object" && header !== null && "glibcVersionRuntime" in header;
+  const head = Buffer.alloc(elfHeadBytes);
+  const file = openSync(process.execPath, "r");
+  try {
+    readSync(file, head);
+  } finally {
+    closeSync(file);
+  }
+  return !head.includes("/ld-musl-");
 }
 
 /** The name of a program's file on this system. */

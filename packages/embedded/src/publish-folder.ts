@@ -10,7 +10,10 @@ const abandonedAfterMs = 60 * 60 * 1_000;
  * processes that do so at once, the second finds the first one's folder and throws its own away: no lock is needed,
  * and none can be left behind.
  */
-export async function publishFolder(path: string, fill: (draft: string) => Promise<void>): Promise<void> {
+export async function publishFolder(
+  path: string,
+  fill: (draft: string) => Promise<void>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await removeAbandonedDrafts(path);
   const draft = await mkdtemp(draftPrefix(path));
@@ -41,7 +44,8 @@ async function moveInto(draft: string, path: string): Promise<void> {
   try {
     await rename(draft, path);
   } catch (error) {
-    const lostTheRace = isErrorCode(error, "ENOTEMPTY", "EEXIST", "EPERM", "EACCES") && (await hasContent(path));
+    const lostTheRace =
+      isErrorCode(error, "ENOTEMPTY", "EEXIST", "EPERM", "EACCES") && (await hasContent(path));
     if (!lostTheRace) throw error;
   }
 }

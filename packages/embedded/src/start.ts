@@ -5,7 +5,13 @@ import { resolve } from "node:path";
 import { type Binaries, locateBinaries } from "./binaries.ts";
 import { readCredentials, writeCredentials } from "./credentials.ts";
 import { createDataDirectory, dataDirectoryMajor } from "./data-directory.ts";
-import { EmbeddedError, PasswordMismatchError, PortInUseError, ServerStartError, VersionMismatchError } from "./errors.ts";
+import {
+  EmbeddedError,
+  PasswordMismatchError,
+  PortInUseError,
+  ServerStartError,
+  VersionMismatchError,
+} from "./errors.ts";
 import { describeServer, find, type RunningServer } from "./find.ts";
 import { launch, type LaunchedServer, readyTimeoutMs, type ServerSettings } from "./launch.ts";
 import { poll } from "./poll.ts";
@@ -61,8 +67,10 @@ export interface EmbeddedServer extends RunningServer, AsyncDisposable {
  * const client = new pg.Client(server.url);
  */
 export async function start(options: StartOptions = {}): Promise<EmbeddedServer> {
-  if (options.dataDir !== undefined) return startPersistent({ ...options, dataDir: resolve(options.dataDir) });
-  if (options.detached) throw new EmbeddedError("A detached server needs a dataDir, by which it is found and stopped.");
+  if (options.dataDir !== undefined)
+    return startPersistent({ ...options, dataDir: resolve(options.dataDir) });
+  if (options.detached)
+    throw new EmbeddedError("A detached server needs a dataDir, by which it is found and stopped.");
   return startThrowaway(options);
 }
 
@@ -74,7 +82,12 @@ async function startThrowaway(options: StartOptions): Promise<EmbeddedServer> {
     const { dataDir } = folder;
     await createDataDirectory({ dataDir, binaries, password: options.password });
     const durable = options.durable ?? false;
-    const launched = await launchServer({ options: { ...options, dataDir }, binaries, durable, endSignal: "QUIT" });
+    const launched = await launchServer({
+      options: { ...options, dataDir },
+      binaries,
+      durable,
+      endSignal: "QUIT",
+    });
     if (!launched) throw new ServerStartError(`Another server has taken ${dataDir}.`);
     return await ownServer({ dataDir, launched, signal: "SIGQUIT", afterStop: folder.remove });
   } catch (error) {
@@ -87,7 +100,10 @@ type PersistentOptions = StartOptions & { dataDir: string };
 
 async function startPersistent(options: PersistentOptions): Promise<EmbeddedServer> {
   // More than one round only when other processes start or stop a server on the data directory at the same time.
-  const server = await poll(() => reuseOrStart(options), { timeoutMs: readyTimeoutMs, intervalMs: 50 });
+  const server = await poll(() => reuseOrStart(options), {
+    timeoutMs: readyTimeoutMs,
+    intervalMs: 50,
+  });
   if (server) return server;
   throw new ServerStartError(
     `A server runs on ${options.dataDir} but accepts no connection. Stop it, and see postkit.log in that folder.`,
@@ -130,7 +146,9 @@ async function binariesForDataDirectory(options: PersistentOptions): Promise<Bin
   if (major === undefined) return locateBinaries({ version: options.version, log });
   assertVersion(major, options);
   if (!isPostgresVersion(major)) {
-    throw new VersionMismatchError(`${options.dataDir} was made by PostgreSQL ${major}, which this package cannot run.`);
+    throw new VersionMismatchError(
+      `${options.dataDir} was made by PostgreSQL ${major}, which this package cannot run.`,
+    );
   }
   return locateBinaries({ version: major, log });
 }
@@ -153,7 +171,11 @@ async function assertPassword({ dataDir, password }: PersistentOptions): Promise
 }
 
 /** Flags for data that nobody will miss. */
-const fastSettings: ServerSettings = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+const fastSettings: ServerSettings = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+};
 
 interface LaunchRequest {
   options: PersistentOptions;
@@ -162,7 +184,12 @@ interface LaunchRequest {
   endSignal: "INT" | "QUIT";
 }
 
-async function launchServer({ options, binaries, durable, endSignal }: LaunchRequest): Promise<LaunchedServer | undefined> {
+async function launchServer({
+  options,
+  binaries,
+  durable,
+  endSignal,
+}: LaunchRequest): Promise<LaunchedServer | undefined> {
   options.log?.(`starting PostgreSQL ${binaries.version} on ${options.dataDir}`);
   return launch({
     binaries,
@@ -187,7 +214,12 @@ interface OwnedServer {
   afterStop?: () => Promise<void>;
 }
 
-async function ownServer({ dataDir, launched, signal, afterStop }: OwnedServer): Promise<EmbeddedServer> {
+async function ownServer({
+  dataDir,
+  launched,
+  signal,
+  afterStop,
+}: OwnedServer): Promise<EmbeddedServer> {
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= stopOwn());
   const stopOwn = async () => {
@@ -201,5 +233,7 @@ async function ownServer({ dataDir, launched, signal, afterStop }: OwnedServer):
 
 /** The guard ends right after its server; waiting for it leaves no process behind. */
 async function childEnd(child: ChildProcess): Promise<void> {
-  await poll(() => (child.exitCode !== null || child.signalCode !== null ? true : undefined), { timeoutMs: 5_000 });
+  await poll(() => (child.exitCode !== null || child.signalCode !== null ? true : undefined), {
+    timeoutMs: 5_000,
+  });
 }

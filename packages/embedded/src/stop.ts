@@ -29,8 +29,11 @@ export async function stopServer(dataDir: string, signal: StopSignal): Promise<b
   if (!postmaster) return false;
   const { pid } = postmaster;
   if (await endsAfter({ pid, dataDir, signal, timeoutMs: fastStopTimeoutMs })) return true;
-  if (await endsAfter({ pid, dataDir, signal: "SIGQUIT", timeoutMs: immediateStopTimeoutMs })) return true;
-  throw new ServerStopError(`The server on ${dataDir}, process ${pid}, does not end. End it yourself.`);
+  if (await endsAfter({ pid, dataDir, signal: "SIGQUIT", timeoutMs: immediateStopTimeoutMs }))
+    return true;
+  throw new ServerStopError(
+    `The server on ${dataDir}, process ${pid}, does not end. End it yourself.`,
+  );
 }
 
 interface Ending {
@@ -56,7 +59,11 @@ async function sendSignal({ pid, dataDir, signal }: Omit<Ending, "timeoutMs">): 
 }
 
 /** Windows has no signals; PostgreSQL brings its own, which pg_ctl of the running version knows to send. */
-async function sendSignalOnWindows({ pid, dataDir, signal }: Omit<Ending, "timeoutMs">): Promise<void> {
+async function sendSignalOnWindows({
+  pid,
+  dataDir,
+  signal,
+}: Omit<Ending, "timeoutMs">): Promise<void> {
   const commandLine = (await readTextIfPresent(join(dataDir, "postmaster.opts"))) ?? "";
   const postgres = /^"?(.*?postgres(?:\.exe)?)"?(?:\s|$)/i.exec(commandLine)?.[1] ?? "";
   const pgCtl = join(dirname(postgres), executable("pg_ctl"));

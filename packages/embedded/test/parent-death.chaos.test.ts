@@ -14,7 +14,9 @@ import { temporaryFolder } from "./support/temporary-folder.ts";
 /** Processes with the text in their command line. */
 function processesWith(text: string): string[] {
   const { stdout } = spawnSync("ps", ["-eo", "pid,args"], { encoding: "utf8" });
-  return stdout.split("\n").filter((line) => line.includes(text) && !line.includes("start-and-wait"));
+  return stdout
+    .split("\n")
+    .filter((line) => line.includes(text) && !line.includes("start-and-wait"));
 }
 
 describe("when the process that started it is killed with -9", () => {
@@ -32,7 +34,9 @@ describe("when the process that started it is killed with -9", () => {
   it("a folder is removed even when the server was not there yet", async () => {
     await using folder = await temporaryFolder();
     using program = runChildProgram({}, { TMPDIR: folder.path });
-    const initdb = await waitFor(() => processesWith("--no-sync").find((line) => line.includes("/postkit-pg-")));
+    const initdb = await waitFor(() =>
+      processesWith("--no-sync").find((line) => line.includes("/postkit-pg-")),
+    );
     const throwaway = /\S*\/postkit-pg-\w{6}/.exec(initdb)?.[0] ?? "";
     expect(existsSync(throwaway)).toBe(true);
     await program.kill();
@@ -90,7 +94,9 @@ describe.runIf(process.getuid?.() === 0)("as root where user namespaces are forb
     await chmod(unshare, 0o755);
     using program = runChildProgram({}, { PATH: `${folder.path}:${process.env.PATH}` });
     const { url, pid, dataDir } = await program.server;
-    const { stdout: user } = spawnSync("ps", ["-o", "uid=", "-p", String(pid)], { encoding: "utf8" });
+    const { stdout: user } = spawnSync("ps", ["-o", "uid=", "-p", String(pid)], {
+      encoding: "utf8",
+    });
     expect(user.trim()).toBe("65534");
     const { rows } = await withClient(url, (client) => client.query("select 1 as one"));
     expect(rows).toEqual([{ one: 1 }]);

@@ -14,7 +14,9 @@ it("gives one server to processes that start on one new data directory at once",
     const servers = await Promise.all(programs.map((program) => program.server));
     expect(new Set(servers.map(({ pid, url }) => `${pid} ${url}`)).size).toBe(1);
     expect(servers.filter(({ reused }) => !reused)).toHaveLength(1);
-    const { rows } = await withClient(servers[0]?.url ?? "", (client) => client.query("select 1 as one"));
+    const { rows } = await withClient(servers[0]?.url ?? "", (client) =>
+      client.query("select 1 as one"),
+    );
     expect(rows).toEqual([{ one: 1 }]);
   } finally {
     await Promise.all(programs.map((program) => program.kill()));

@@ -22,7 +22,9 @@ import { temporaryFolder } from "./support/temporary-folder.ts";
 
 async function setting(url: string, name: string): Promise<string | undefined> {
   return withClient(url, async (client) => {
-    const { rows } = await client.query<{ value: string }>("select current_setting($1) as value", [name]);
+    const { rows } = await client.query<{ value: string }>("select current_setting($1) as value", [
+      name,
+    ]);
     return rows[0]?.value;
   });
 }
@@ -103,7 +105,9 @@ describe("a server on a data directory", () => {
     await expect(setting(wrong.href, "fsync")).rejects.toMatchObject({ code: "28P01" });
     const file = join(folder.path, "postkit.json");
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ password: new URL(server.url).password });
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({
+      password: new URL(server.url).password,
+    });
   });
 
   it("is used again while it runs, and goes on when the second user stops", async () => {
@@ -139,7 +143,9 @@ describe("a server on a data directory", () => {
     await using other = await start();
     await writeFile(
       join(folder.path, "postmaster.pid"),
-      [process.pid, folder.path, 1_700_000_000, other.port, "", "127.0.0.1", "0", "ready"].join("\n"),
+      [process.pid, folder.path, 1_700_000_000, other.port, "", "127.0.0.1", "0", "ready"].join(
+        "\n",
+      ),
     );
     expect(await find(folder.path)).toBeUndefined();
     expect(await stop(folder.path)).toBe(false);
@@ -149,7 +155,9 @@ describe("a server on a data directory", () => {
     await using folder = await temporaryFolder();
     const dataDir = join(folder.path, "data");
     await using busy = await start();
-    await expect(start({ dataDir, port: busy.port, password: "a b/c@d" })).rejects.toThrow(PortInUseError);
+    await expect(start({ dataDir, port: busy.port, password: "a b/c@d" })).rejects.toThrow(
+      PortInUseError,
+    );
     const { port } = busy;
     await busy.stop();
     await using server = await start({ dataDir, port, password: "a b/c@d" });

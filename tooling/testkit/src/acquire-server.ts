@@ -33,7 +33,9 @@ function versionFromEnvironment(): PostgresVersion {
   const text = process.env.POSTKIT_TEST_PG_VERSION || "18";
   const version = supportedVersions.find((supported) => String(supported) === text);
   if (version) return version;
-  throw new Error(`POSTKIT_TEST_PG_VERSION is "${text}"; it must be one of ${supportedVersions.join(", ")}.`);
+  throw new Error(
+    `POSTKIT_TEST_PG_VERSION is "${text}"; it must be one of ${supportedVersions.join(", ")}.`,
+  );
 }
 
 function kindFromEnvironment(): ServerKind | undefined {
@@ -62,7 +64,9 @@ async function versionOf(url: string): Promise<number> {
 }
 
 function warnAboutContainer(error: unknown): undefined {
-  process.emitWarning(`The Docker engine gave no PostgreSQL, so an embedded one is used: ${String(error)}`);
+  process.emitWarning(
+    `The Docker engine gave no PostgreSQL, so an embedded one is used: ${String(error)}`,
+  );
   return undefined;
 }
 

@@ -20,7 +20,10 @@ export function barrier(count: number, { timeoutMs = 10_000 }: BarrierOptions = 
       if (arrived === count) open();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`Only ${arrived} of ${count} came in ${timeoutMs} ms.`)), timeoutMs);
+        timer = setTimeout(
+          () => reject(new Error(`Only ${arrived} of ${count} came in ${timeoutMs} ms.`)),
+          timeoutMs,
+        );
       });
       await Promise.race([opened, late]).finally(() => clearTimeout(timer));
     },

@@ -15,7 +15,10 @@ export async function startContainer(version: number): Promise<Container> {
   // Loaded only when needed: it is large.
   const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
   const starting = new PostgreSqlContainer(`postgres:${version}`)
-    .withCommand(["postgres", ...Object.entries(testSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`])])
+    .withCommand([
+      "postgres",
+      ...Object.entries(testSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ])
     .withTmpFs({ [dataFolder]: "rw" })
     .withStartupTimeout(startBudgetMs)
     .start();

@@ -27,5 +27,7 @@ function engineAddress(): RequestOptions | undefined {
 }
 
 function defaultAddress(): string {
-  return process.platform === "win32" ? "npipe:////./pipe/docker_engine" : "unix:///var/run/docker.sock";
+  return process.platform === "win32"
+    ? "npipe:////./pipe/docker_engine"
+    : "unix:///var/run/docker.sock";
 }

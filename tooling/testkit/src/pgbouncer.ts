@@ -38,9 +38,13 @@ export function pgbouncerAvailable(): boolean {
  * Starts a pooler on 127.0.0.1 in front of a server. It knows the test roles and the role of the URL, and asks nobody
  * for a password.
  */
-export async function startPgbouncer(targetUrl: string, options: PgbouncerOptions = {}): Promise<Pgbouncer> {
+export async function startPgbouncer(
+  targetUrl: string,
+  options: PgbouncerOptions = {},
+): Promise<Pgbouncer> {
   const command = findPgbouncer();
-  if (!command) throw new Error("There is no pgbouncer on the PATH. Ask pgbouncerAvailable() first.");
+  if (!command)
+    throw new Error("There is no pgbouncer on the PATH. Ask pgbouncerAvailable() first.");
   const target = new URL(targetUrl);
   const users = [ownerRole, appRole, roleOf(target)];
   const port = await freePort();
@@ -79,7 +83,12 @@ export async function startPgbouncer(targetUrl: string, options: PgbouncerOption
 }
 
 function findPgbouncer(): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
+  const folders = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/opt/homebrew/bin",
+  ];
   return folders.map((folder) => join(folder, "pgbouncer")).find((path) => existsSync(path));
 }
 
@@ -87,7 +96,15 @@ function roleOf(url: URL): TestRole {
   return { name: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
 }
 
-function poolerUrl({ port, database, user }: { port: number; database: string; user: string }): string {
+function poolerUrl({
+  port,
+  database,
+  user,
+}: {
+  port: number;
+  database: string;
+  user: string;
+}): string {
   return `postgres://${encodeURIComponent(user)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
 }
 
@@ -101,7 +118,10 @@ interface Config {
 
 async function writeConfig({ folder, target, users, port, options }: Config): Promise<string> {
   const usersFile = join(folder, "users.txt");
-  await writeFile(usersFile, users.map(({ name, password }) => `"${name}" "${password}"\n`).join(""));
+  await writeFile(
+    usersFile,
+    users.map(({ name, password }) => `"${name}" "${password}"\n`).join(""),
+  );
   const settings = {
     listen_addr: "127.0.0.1",
     listen_port: port,

@@ -27,7 +27,9 @@ export interface PrivateServer extends AsyncDisposable {
 }
 
 /** Starts one. Nothing of it is left when this process dies. */
-export async function startPrivateServer(options: PrivateServerOptions = {}): Promise<PrivateServer> {
+export async function startPrivateServer(
+  options: PrivateServerOptions = {},
+): Promise<PrivateServer> {
   const settings = { ...testSettings, synchronous_commit: "on", ...options.settings };
   const folder = await createThrowawayFolder();
   const { dataDir } = folder;

@@ -118,7 +118,11 @@ interface LinkContext {
 }
 
 function createLink(client: Socket, { target, stats, messages }: LinkContext): Link {
-  const upstream = connect({ host: target.hostname, port: Number(target.port || 5432), noDelay: true });
+  const upstream = connect({
+    host: target.hostname,
+    port: Number(target.port || 5432),
+    noDelay: true,
+  });
   const read = createFrontendReader(messages);
   const flow = { stalled: false };
   forward({ from: client, to: upstream, flow }, (bytes) => {

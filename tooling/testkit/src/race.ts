@@ -15,7 +15,7 @@ export async function race<T>(
   return Promise.allSettled(
     Array.from({ length: count }, async (_, index) => {
       await start.arrive();
-      return await run(index);
+      return run(index);
     }),
   );
 }

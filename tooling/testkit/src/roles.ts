@@ -23,7 +23,10 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
 }
 
 /** The URL of one database for one role on the server of another URL. */
-export function urlFor(serverUrl: string, { database, role }: { database: string; role?: TestRole }): string {
+export function urlFor(
+  serverUrl: string,
+  { database, role }: { database: string; role?: TestRole },
+): string {
   const url = new URL(serverUrl);
   url.pathname = `/${database}`;
   if (role) {

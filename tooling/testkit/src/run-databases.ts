@@ -20,7 +20,9 @@ export async function dropDatabasesOfRun(serverUrl: string, runId: string): Prom
       [databasePrefix(runId)],
     );
     for (const { datname } of rows) {
-      await client.query(`drop database if exists ${client.escapeIdentifier(datname)} with (force)`);
+      await client.query(
+        `drop database if exists ${client.escapeIdentifier(datname)} with (force)`,
+      );
     }
   });
 }

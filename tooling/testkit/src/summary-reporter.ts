@@ -6,7 +6,9 @@ export default class SummaryReporter implements Reporter {
     const passed = modules.flatMap((module) => [...module.children.allTests("passed")]).length;
     const failedTests = modules.flatMap((module) => [...module.children.allTests("failed")]).length;
     // A file that could not be loaded, or whose hook failed, has failed without a failed test.
-    const failedFiles = modules.filter((module) => module.state() === "failed" && !hasFailedTest(module)).length;
+    const failedFiles = modules.filter(
+      (module) => module.state() === "failed" && !hasFailedTest(module),
+    ).length;
     console.log(`\n${passed} passed, ${failedTests + failedFiles + unhandledErrors.length} failed`);
   }
 }

@@ -56,7 +56,9 @@ interface NamedContent {
 
 async function prepareOnce(server: ServerOfRun, { name, content }: NamedContent): Promise<string> {
   await withClient(server.url, async (client) => {
-    await client.query("select pg_advisory_lock(hashtext('postkit test template'), hashtext($1))", [server.runId]);
+    await client.query("select pg_advisory_lock(hashtext('postkit test template'), hashtext($1))", [
+      server.runId,
+    ]);
     if (await isComplete(client, name)) return;
     await ensureRoles(client);
     await client.query(`drop database if exists ${name} with (force)`);
@@ -69,18 +71,26 @@ async function prepareOnce(server: ServerOfRun, { name, content }: NamedContent)
 }
 
 async function isComplete(client: pg.Client, name: string): Promise<boolean> {
-  const { rowCount } = await client.query("select from pg_database where datname = $1 and not datallowconn", [name]);
+  const { rowCount } = await client.query(
+    "select from pg_database where datname = $1 and not datallowconn",
+    [name],
+  );
   return rowCount === 1;
 }
 
-async function fill(serverUrl: string, { name, content: { modules, template } }: NamedContent): Promise<void> {
+async function fill(
+  serverUrl: string,
+  { name, content: { modules, template } }: NamedContent,
+): Promise<void> {
   const superUrl = urlFor(serverUrl, { database: name });
   const ownerUrl = urlFor(serverUrl, { database: name, role: ownerRole });
   const appUrl = urlFor(serverUrl, { database: name, role: appRole });
   if (modules.length > 0) {
     // Loaded here, so that tests of core itself can make an empty database when core is broken.
     const { migrate } = await import("@postkit/core");
-    await withClient(ownerUrl, (owner) => migrate(owner, { modules: [...modules], grantTo: [appRole.name] }));
+    await withClient(ownerUrl, (owner) =>
+      migrate(owner, { modules: [...modules], grantTo: [appRole.name] }),
+    );
   }
   await template?.prepare({ superUrl, ownerUrl, appUrl });
 }

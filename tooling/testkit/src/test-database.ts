@@ -49,17 +49,25 @@ export interface TestDatabase extends AsyncDisposable {
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const server = options.server ?? (await serverOfRun());
-  const template = await ensureTemplate(server, { modules: options.modules ?? [], template: options.template });
+  const template = await ensureTemplate(server, {
+    modules: options.modules ?? [],
+    template: options.template,
+  });
   const name = `${databasePrefix(server.runId)}${randomBytes(5).toString("hex")}`;
   await copyTemplate(server, { name, template });
   return openDatabase(server, name);
 }
 
-async function copyTemplate(server: ServerOfRun, { name, template }: { name: string; template: string }): Promise<void> {
+async function copyTemplate(
+  server: ServerOfRun,
+  { name, template }: { name: string; template: string },
+): Promise<void> {
   // Copying files is the faster strategy for small templates; before 15 it is the only one.
   const strategy = server.version >= 15 ? "strategy file_copy" : "";
   await withClient(server.url, (client) =>
-    client.query(`create database ${name} template ${template} owner ${ownerRole.name} ${strategy}`),
+    client.query(
+      `create database ${name} template ${template} owner ${ownerRole.name} ${strategy}`,
+    ),
   );
 }
 
@@ -67,7 +75,11 @@ function openDatabase(server: ServerOfRun, name: string): TestDatabase {
   const superUrl = urlFor(server.url, { database: name });
   const ownerUrl = urlFor(server.url, { database: name, role: ownerRole });
   const appUrl = urlFor(server.url, { database: name, role: appRole });
-  const pools = { super: createPool(superUrl), owner: createPool(ownerUrl), app: createPool(appUrl) };
+  const pools = {
+    super: createPool(superUrl),
+    owner: createPool(ownerUrl),
+    app: createPool(appUrl),
+  };
   let dropped: Promise<void> | undefined;
   const drop = () => (dropped ??= dropDatabase(server, { name, pools: Object.values(pools) }));
   return {
@@ -91,9 +103,14 @@ function createPool(connectionString: string): pg.Pool {
   return pool;
 }
 
-async function dropDatabase(server: ServerOfRun, { name, pools }: { name: string; pools: pg.Pool[] }): Promise<void> {
+async function dropDatabase(
+  server: ServerOfRun,
+  { name, pools }: { name: string; pools: pg.Pool[] },
+): Promise<void> {
   const ended = Promise.all(pools.filter((pool) => !pool.ended).map((pool) => pool.end()));
   // A client that a failed test did not release would never end by itself.
   await Promise.race([ended, delay(poolEndTimeoutMs, undefined, { ref: false })]);
-  await withClient(server.url, (client) => client.query(`drop database if exists ${name} with (force)`));
+  await withClient(server.url, (client) =>
+    client.query(`drop database if exists ${name} with (force)`),
+  );
 }

@@ -18,7 +18,9 @@ describe("barrier", () => {
   });
 
   it("says how many came when the others are late", async () => {
-    await expect(barrier(2, { timeoutMs: 20 }).arrive()).rejects.toThrow("Only 1 of 2 came in 20 ms.");
+    await expect(barrier(2, { timeoutMs: 20 }).arrive()).rejects.toThrow(
+      "Only 1 of 2 came in 20 ms.",
+    );
   });
 
   it("refuses one too many", async () => {

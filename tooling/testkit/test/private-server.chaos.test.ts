@@ -1,3 +1,5 @@
+import { once } from "node:events";
+
 import { startPrivateServer, withClient } from "@postkit/testkit";
 import pg from "pg";
 import { expect, it } from "vitest";
@@ -5,14 +7,16 @@ import { expect, it } from "vitest";
 it("crashes and comes back on the same address with every commit", async () => {
   await using server = await startPrivateServer();
   const client = new pg.Client({ connectionString: server.url });
-  const ended = new Promise((resolve) => client.once("end", resolve));
+  const lost = once(client, "error");
   client.on("error", () => {});
   await client.connect();
   await client.query("create table t as select 42 as answer");
 
   await server.crash();
-  await ended;
-  await expect(withClient(server.url, async () => {})).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  await lost;
+  await expect(withClient(server.url, async () => {})).rejects.toMatchObject({
+    code: "ECONNREFUSED",
+  });
 
   await server.restart();
   const { rows } = await withClient(server.url, (again) => again.query("select answer from t"));

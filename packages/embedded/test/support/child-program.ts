@@ -26,8 +26,12 @@ export function runChildProgram(options: StartOptions, env: NodeJS.ProcessEnv = 
   );
   const exited = once(child, "exit");
   let errors = "";
-  child.stderr.on("data", (bytes: Buffer) => (errors += bytes));
-  const firstLine = once(createInterface(child.stdout), "line").then(([line]): PrintedServer => JSON.parse(line));
+  child.stderr.on("data", (bytes: Buffer) => {
+    errors += bytes.toString("utf8");
+  });
+  const firstLine = once(createInterface(child.stdout), "line").then(([line]): PrintedServer =>
+    JSON.parse(line),
+  );
   const server = Promise.race([
     firstLine,
     once(child, "close").then(() => Promise.reject(new Error(`The program ended:\n${errors}`))),
