@@ -1578,9 +1578,10 @@ begin
     return;
   end if;
   execute format('grant usage on schema authz to %I', p_role);
-  execute format(
-    'grant select, insert, update, delete on authz.tuples, authz.permission_hierarchy, authz.graph_state to %I', p_role
-  );
+  -- Keys and rules are never updated: the audit of an update would not tell what was there before.
+  execute format('grant select, insert, delete, update (expires_at) on authz.tuples to %I', p_role);
+  execute format('grant select, insert, delete on authz.permission_hierarchy to %I', p_role);
+  execute format('grant select, insert, update (version) on authz.graph_state to %I', p_role);
   execute format('grant select on authz.audit_events to %I', p_role);
   for v_function in
     select p.oid::regprocedure
