@@ -9,7 +9,11 @@ export default defineConfig({
   // Where vitest loads the global set-up; the two above do not reach it.
   environments: { __vitest__: { resolve: { conditions } } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "tooling/*/test/**/*.test.ts", "examples/**/*.test.ts"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "tooling/*/test/**/*.test.ts",
+      "examples/**/*.test.ts",
+    ],
     server: { deps: { inline: [/^@postkit\//] } },
     globalSetup: ["./tooling/testkit/src/global-setup.ts"],
     reporters: ["default", "./tooling/testkit/src/summary-reporter.ts"],

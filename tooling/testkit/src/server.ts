@@ -1,6 +1,6 @@
 /** A PostgreSQL server for tests. */
 export interface TestServer {
-  /** For a role that may create databases and roles. */
+  /** For a superuser. */
   readonly url: string;
   /** Major version. */
   readonly version: number;
