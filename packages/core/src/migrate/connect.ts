@@ -41,9 +41,9 @@ async function connect<T>(open: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs `work` in a read-only transaction that is rolled back. */
+/** Runs `work` in a read-only transaction, all of it on one snapshot, that is rolled back. */
 export async function readOnly<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query("begin read only");
+  await client.query("begin isolation level repeatable read read only");
   try {
     return await work();
   } catch (error) {

@@ -41,7 +41,8 @@ const transactionSettings = `
 
 async function beginLocked(client: ClientBase, deadline: number, lockTimeoutMs: number): Promise<void> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    await client.query("begin");
+    // The lock is taken after the snapshot of its own statement: what follows must see what its last holder committed.
+    await client.query("begin isolation level read committed");
     const { rows } = await client.query<{ locked: boolean }>(
       `select pg_catalog.pg_try_advisory_xact_lock(${lockKey}) as locked`,
     );

@@ -2,7 +2,7 @@ import type { ClientBase } from "pg";
 import { coreError } from "../errors.ts";
 import type { PostkitModule } from "../module.ts";
 import { applyStep, ensureCoreSchema, type AppliedResult } from "./apply.ts";
-import { withClient, type MigrationTarget } from "./connect.ts";
+import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 import { missingGrants, readPrivileges, recordGrants, restorePrivileges, type GrantTo } from "./grants.ts";
 import { fileOf, stepsOf, type Step } from "./history.ts";
 import { lockedTransaction } from "./lock.ts";
@@ -10,7 +10,7 @@ import { compare, selectSteps, type PlannedStep } from "./plan.ts";
 import { readState, type State } from "./state.ts";
 import { coreSchemaVersion } from "./version.ts";
 
-const defaultLockTimeoutMs = 60_000;
+export const defaultLockTimeoutMs = 60_000;
 
 /** Which steps to run. */
 export interface PlanOptions {
@@ -78,7 +78,7 @@ export interface MigrateResult {
 export async function migrate(target: MigrationTarget, options: MigrateOptions): Promise<MigrateResult> {
   const work = prepare(options);
   return withClient(target, async (client) => {
-    const first = await readState(client, work.names);
+    const first = await readOnly(client, () => readState(client, work.names));
     const planned = planSteps(work, first);
     if (options.dryRun === true) return { dryRun: true, steps: planned.map(planItem) };
     if (isUpToDate(work, first, planned)) return { dryRun: false, steps: [] };
