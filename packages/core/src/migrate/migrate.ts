@@ -136,7 +136,7 @@ async function run(client: ClientBase, work: Work): Promise<MigrateResult> {
     options.onStep?.({ module, name, direction: item.direction, index, total: planned.length });
     results.push(await permitted(() => applyStep(client, item)));
   }
-  await recordGrants(client, missingGrants(options.grantTo ?? [], state));
+  await permitted(() => recordGrants(client, missingGrants(options.grantTo ?? [], state)));
   if (planned.length > 0) {
     await restorePrivileges(client, privileges);
     await client.query("select postkit.reapply_grants()");
@@ -162,13 +162,13 @@ function assertDataLossAllowed(planned: readonly PlannedStep[], isAllowed: boole
   });
 }
 
-/** A role that lacks CREATE learns that there is something to migrate, and that another role has to. */
+/** A role that lacks the rights learns that there is something to do, and that another role has to. */
 async function permitted<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const { sqlstate, code, message } = error as { sqlstate?: string; code?: string; message?: string };
     if ((sqlstate ?? code) !== "42501") throw error;
-    throw coreError("MIG_NOT_PERMITTED", `this role may not migrate, and steps are pending: ${message}`, { cause: error });
+    throw coreError("MIG_NOT_PERMITTED", `this role may not migrate, and steps or grants are pending: ${message}`, { cause: error });
   }
 }

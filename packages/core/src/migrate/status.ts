@@ -1,9 +1,10 @@
+import { isPostkitError, type PostkitError } from "../errors.ts";
 import type { PostkitModule } from "../module.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
-import { stepsOf } from "./history.ts";
+import { stepsOf, type Step } from "./history.ts";
 import { migrate, type MigrateResult, type PlanOptions } from "./migrate.ts";
 import { compare } from "./plan.ts";
-import { readState, type AppliedStep } from "./state.ts";
+import { readState, type AppliedStep, type State } from "./state.ts";
 
 /** A module's state in one database. */
 export interface ModuleStatus {
@@ -35,19 +36,34 @@ export async function status(
         client,
         modules.map(({ name }) => name),
       );
-      return modules.map((module) => {
-        const { applied, pending, problem } = compare(module.name, stepsOf(module), state, false);
-        return {
-          module: module.name,
-          state: problem ? (stateOfProblem[problem.code] ?? "drift") : pending.length > 0 ? "pending" : "up-to-date",
-          version: applied.at(-1)?.name,
-          applied,
-          pending: pending.map(({ name }) => name),
-          problem: problem?.message,
-        };
-      });
+      return modules.map((module) => moduleStatus(module, state));
     }),
   );
+}
+
+function moduleStatus(module: PostkitModule, database: State): ModuleStatus {
+  const { steps, edited } = readSteps(module);
+  const comparison = compare(module.name, steps, database, false);
+  const problem = edited ?? comparison.problem;
+  const pending = comparison.pending.map(({ name }) => name);
+  return {
+    module: module.name,
+    state: problem ? (stateOfProblem[problem.code] ?? "drift") : pending.length > 0 ? "pending" : "up-to-date",
+    version: comparison.applied.at(-1)?.name,
+    applied: comparison.applied,
+    pending,
+    problem: problem?.message,
+  };
+}
+
+/** An edited file of one package must not hide the state of the others. */
+function readSteps(module: PostkitModule): { steps: readonly Step[]; edited?: PostkitError } {
+  try {
+    return { steps: stepsOf(module) };
+  } catch (error) {
+    if (isPostkitError(error, "core.MIG_DRIFT")) return { steps: [], edited: error };
+    throw error;
+  }
 }
 
 /** Tells which steps a call of {@link migrate} with these options would run; reads only. */
