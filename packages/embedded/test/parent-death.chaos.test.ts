@@ -11,12 +11,19 @@ import { isAlive } from "../src/alive.ts";
 import { runChildProgram } from "./support/child-program.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-/** Processes with the text in their command line. */
+/** Command lines of the processes with the text in them. */
 function processesWith(text: string): string[] {
-  const { stdout } = spawnSync("ps", ["-eo", "pid,args"], { encoding: "utf8" });
-  return stdout
-    .split("\n")
-    .filter((line) => line.includes(text) && !line.includes("start-and-wait"));
+  return processes().filter((line) => line.includes(text) && !line.includes("start-and-wait"));
+}
+
+/** Command lines of the process's children. */
+function childrenOf(pid: number | undefined): string[] {
+  return processes().filter((line) => line.trimStart().startsWith(`${pid} `));
+}
+
+/** Each with its parent's pid in front. */
+function processes(): string[] {
+  return spawnSync("ps", ["-eo", "ppid,args"], { encoding: "utf8" }).stdout.split("\n");
 }
 
 describe("when the process that started it is killed with -9", () => {
@@ -32,16 +39,15 @@ describe("when the process that started it is killed with -9", () => {
   });
 
   it("a folder is removed even when the server was not there yet", async () => {
-    await using folder = await temporaryFolder();
-    using program = runChildProgram({}, { TMPDIR: folder.path });
+    using program = runChildProgram({});
     const initdb = await waitFor(() =>
-      processesWith("--no-sync").find((line) => line.includes("/postkit-pg-")),
+      childrenOf(program.process.pid).find((line) => line.includes("--no-sync")),
     );
-    const throwaway = /\S*\/postkit-pg-\w{6}/.exec(initdb)?.[0] ?? "";
-    expect(existsSync(throwaway)).toBe(true);
+    const folder = /\S*\/postkit-pg-\w{6}/.exec(initdb)?.[0] ?? "";
+    expect(existsSync(folder)).toBe(true);
     await program.kill();
-    await waitFor(() => !existsSync(throwaway));
-    await waitFor(() => processesWith(throwaway).length === 0);
+    await waitFor(() => !existsSync(folder));
+    await waitFor(() => processesWith(folder).length === 0);
   });
 
   it("a server on a data directory ends and keeps its rows", async () => {
@@ -92,7 +98,12 @@ describe.runIf(process.getuid?.() === 0)("as root where user namespaces are forb
     const unshare = join(folder.path, "unshare");
     await writeFile(unshare, "#!/bin/sh\nexit 1\n");
     await chmod(unshare, 0o755);
-    using program = runChildProgram({}, { PATH: `${folder.path}:${process.env.PATH}` });
+    // Binaries that nobody cannot reach are copied to the temp folder.
+    await chmod(folder.path, 0o755);
+    using program = runChildProgram(
+      {},
+      { PATH: `${folder.path}:${process.env.PATH}`, TMPDIR: folder.path },
+    );
     const { url, pid, dataDir } = await program.server;
     const { stdout: user } = spawnSync("ps", ["-o", "uid=", "-p", String(pid)], {
       encoding: "utf8",
