@@ -1,4 +1,4 @@
--- destroys data: authz.tuples, authz.audit_events, authz.graph_state, authz.permission_hierarchy
+-- destroys data: authz.audit_events, authz.graph_state, authz.permission_hierarchy, authz.tuples
 drop function authz._grant(text,text);
 drop function authz.check_all(text,text,text[],text,text,text);
 drop function authz.check_any(text,text,text[],text,text,text);
