@@ -2,7 +2,7 @@ import type { Context } from "./context.ts";
 import { coreError } from "./errors.ts";
 import type { QueryResult } from "./executor.ts";
 import type { CallOptions } from "./limits.ts";
-import { buildStatement, type Arguments, type Statement } from "./statement.ts";
+import { buildStatement, type Arguments, type FunctionCall, type Statement } from "./statement.ts";
 
 /** Where statements run: a pool, a transaction of ours, or the caller's own. */
 export interface Runner {
@@ -42,29 +42,43 @@ export interface CallerOptions {
 }
 
 export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOptions): Caller {
-  const query = async (name: string, args: Arguments, options: CallOptions = {}) => {
+  const send = async (call: FunctionCall, options: CallOptions = {}) => {
+    const statement = buildStatement(call, context, runner.scope);
+    const { rows } = await runner.run(
+      statement,
+      { signal: options.signal, timeoutMs: options.timeoutMs ?? timeoutMs },
+      call.name,
+    );
+    return rows;
+  };
+  const query = onQuery === undefined ? send : reported(send, onQuery);
+  return {
+    async value(name, args, schema, options) {
+      const [row] = await query({ name, args, returns: "value" }, options);
+      return decode(name, schema, row === undefined ? null : row["r"]);
+    },
+    async rows(name, args, schema, options) {
+      const rows = await query({ name, args, returns: "rows" }, options);
+      return rows.map((row) => decode(name, schema, camelCaseKeys(row)));
+    },
+  };
+}
+
+type Send = (call: FunctionCall, options?: CallOptions) => Promise<QueryResult["rows"]>;
+
+function reported(send: Send, onQuery: (event: QueryEvent) => void): Send {
+  return async (call, options) => {
     const startedAt = performance.now();
     const report = (outcome: { rowCount: number } | { error: unknown }) =>
-      onQuery?.({ name, durationMs: performance.now() - startedAt, ...outcome });
+      onQuery({ name: call.name, durationMs: performance.now() - startedAt, ...outcome });
     try {
-      const statement = buildStatement(name, args, context, runner.scope);
-      const { rows } = await runner.run(statement, { ...options, timeoutMs: options.timeoutMs ?? timeoutMs }, name);
+      const rows = await send(call, options);
       report({ rowCount: rows.length });
       return rows;
     } catch (error) {
       report({ error });
       throw error;
     }
-  };
-  return {
-    async value(name, args, schema, options) {
-      const [row] = await query(name, args, options);
-      return decode(name, schema, row === undefined ? null : Object.values(row)[0]);
-    },
-    async rows(name, args, schema, options) {
-      const rows = await query(name, args, options);
-      return rows.map((row) => decode(name, schema, camelCaseKeys(row)));
-    },
   };
 }
 

@@ -31,7 +31,7 @@ export class Database implements Runner {
     this.pool = db ?? openPool({ ...pool, ...(connectionString === undefined ? {} : { connectionString }) });
   }
 
-  async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
+  run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
     return this.withConnection(options, what, (connection) => connection.run(statement));
   }
 
@@ -43,7 +43,7 @@ export class Database implements Runner {
   ): Promise<T> {
     const limits = new Limits(options, what);
     try {
-      const client = await limits.race(() => this.#checkOut(), (late) => late.release());
+      const client = await limits.race(this.#checkOut, releaseLate);
       const connection = new Connection(client, limits, this.#prepare);
       try {
         return await work(connection);
@@ -60,13 +60,10 @@ export class Database implements Runner {
     if (this.#ownsPool && !this.pool.ended) await this.pool.end();
   }
 
-  async #checkOut(): Promise<pg.PoolClient> {
-    try {
-      return await this.pool.connect();
-    } catch (error) {
+  readonly #checkOut = (): Promise<pg.PoolClient> =>
+    this.pool.connect().catch((error: unknown) => {
       throw connectError(error);
-    }
-  }
+    });
 
   /** Asks the server, on a connection of its own, to end what still runs for a call that was given up. */
   #cancel(client: pg.PoolClient): void {
@@ -118,16 +115,20 @@ export class Connection {
     return this.#limits.race(work);
   }
 
-  async run({ text, values }: Statement, limits: Limits = this.#limits): Promise<QueryResult> {
+  async run(statement: Statement, limits: Limits = this.#limits): Promise<QueryResult> {
     if (this.#failure !== undefined) throw fromDriverError(this.#failure);
     try {
-      const query = this.#prepare && values.length > 0 ? { name: statementName(text), text, values } : { text, values };
-      return await limits.race(() => this.#client.query<Record<string, unknown>>(query));
+      return await limits.race(() => this.#send(statement));
     } catch (error) {
       const isSqlError = error instanceof pg.DatabaseError && !isConnectionFailure(error);
       if (error instanceof Error && !isSqlError) this.#failure ??= error;
       throw fromDriverError(error);
     }
+  }
+
+  #send({ text, values }: Statement): Promise<pg.QueryResult<Record<string, unknown>>> {
+    if (!this.#prepare || values.length === 0) return this.#client.query(text, values);
+    return this.#client.query({ name: statementName(text), text, values });
   }
 
   /** Returns the connection to its pool, or closes it when it can no longer be trusted. */
@@ -139,6 +140,10 @@ export class Connection {
   readonly #onError = (error: Error): void => {
     this.#failure ??= error;
   };
+}
+
+function releaseLate(client: pg.PoolClient): void {
+  client.release();
 }
 
 /** Opens a pool that survives the loss of idle connections. */

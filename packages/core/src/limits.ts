@@ -1,4 +1,4 @@
-import { coreError } from "./errors.ts";
+import { coreError, type PostkitError } from "./errors.ts";
 
 /** Limits of one call. */
 export interface CallOptions {
@@ -8,48 +8,55 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
-/** Races the steps of one call against its deadline and its signal. */
+/** Holds the steps of one call to its deadline and its signal. */
 export class Limits {
-  readonly #expired: Promise<never>;
-  readonly #dispose: () => void;
-  #hasExpired = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #what: string;
+  #expiry: PostkitError | undefined;
+  readonly #waiting = new Set<(error: PostkitError) => void>();
 
   constructor({ signal, timeoutMs }: CallOptions, what: string) {
-    let reject: (error: Error) => void = () => {};
-    this.#expired = new Promise<never>((_, rejected) => {
-      reject = (error) => {
-        this.#hasExpired = true;
-        rejected(error);
-      };
-    });
-    this.#expired.catch(() => {});
-    const onTimeout = () => reject(coreError("SYS_TIMEOUT", `${what} took longer than ${timeoutMs} ms`));
-    const onAbort = () => reject(coreError("SYS_ABORTED", `${what} was aborted`, { cause: signal?.reason }));
-    const timer = timeoutMs === undefined || timeoutMs === Infinity ? undefined : setTimeout(onTimeout, timeoutMs);
-    if (signal?.aborted === true) onAbort();
-    else signal?.addEventListener("abort", onAbort, { once: true });
-    this.#dispose = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
+    this.#what = what;
+    this.#signal = signal;
+    if (timeoutMs !== undefined && timeoutMs !== Infinity) {
+      this.#timer = setTimeout(() => this.#expire("SYS_TIMEOUT", `took longer than ${timeoutMs} ms`), timeoutMs);
+    }
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   get hasExpired(): boolean {
-    return this.#hasExpired;
+    return this.#expiry !== undefined;
   }
 
-  async race<T>(work: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
-    if (this.#hasExpired) return this.#expired;
-    const running = work();
-    try {
-      return await Promise.race([running, this.#expired]);
-    } catch (error) {
-      if (this.#hasExpired) running.then(onLate, () => {});
-      throw error;
-    }
+  /** Runs a step, or gives it up when a limit is reached first; `onLate` then gets what it still brings. */
+  race<T>(step: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#expiry !== undefined) return reject(this.#expiry);
+      this.#waiting.add(reject);
+      step().then(
+        (value) => (this.#waiting.delete(reject) ? resolve(value) : onLate?.(value)),
+        (error: unknown) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
   }
 
   end(): void {
-    this.#dispose();
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#expire("SYS_ABORTED", "was aborted");
+
+  #expire(code: "SYS_TIMEOUT" | "SYS_ABORTED", why: string): void {
+    if (this.#expiry !== undefined) return;
+    const cause = code === "SYS_ABORTED" ? { cause: this.#signal?.reason as unknown } : {};
+    this.#expiry = coreError(code, `${this.#what} ${why}`, cause);
+    for (const giveUp of this.#waiting) giveUp(this.#expiry);
+    this.#waiting.clear();
   }
 }

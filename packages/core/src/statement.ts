@@ -11,40 +11,46 @@ export interface Statement {
 /** Arguments of an SQL function by parameter name. */
 export type Arguments = Readonly<Record<`p_${string}`, Parameter>>;
 
+/** A call of an SQL function as a client makes it. */
+export interface FunctionCall {
+  readonly name: string;
+  readonly args: Arguments;
+  /** Whether it returns one value or a table. */
+  readonly returns: "value" | "rows";
+}
+
 /**
  * The one place where SQL text is made: a function by name with named arguments. Its context travels in the
  * p_namespace argument, which is evaluated before the function's body, so that context and call are one statement
- * and the setting lives no longer than the transaction.
+ * and the setting lives no longer than the transaction. A function of one value is called in the select list, which
+ * plans measurably faster than a function in FROM.
  */
-export function buildStatement(name: string, args: Arguments, context: Context, scope?: object): Statement {
+export function buildStatement({ name, args, returns }: FunctionCall, context: Context, scope?: object): Statement {
   const values: unknown[] = [];
-  const placeholder = (value: unknown): string => `$${values.push(value)}`;
-  const named: string[] = [];
-  for (const [parameter, value] of Object.entries(args)) {
-    if (value !== undefined) named.push(`${parameter} => ${argument(parameter, value, placeholder)}`);
+  let list = "";
+  for (const parameter in args) {
+    const value = args[parameter as keyof Arguments];
+    if (value !== undefined) list += `${parameter} => ${bind(values, parameter, value)}, `;
   }
-  named.push(`p_namespace => ${contextArgument(context, scope, placeholder)}`);
-  return { text: `select r.* from ${name}(${named.join(", ")}) r`, values };
+  const call = `${name}(${list}p_namespace => ${bindContext(values, context, scope)})`;
+  return { text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`, values };
 }
 
-function argument(parameter: string, value: Parameter, placeholder: (value: unknown) => string): string {
+function bindContext(values: unknown[], context: Context, scope: object | undefined): string {
+  const namespace = bind(values, "p_namespace", context.namespace);
+  const settings = settingsToSend(context, scope);
+  if (settings === undefined) return `set_config('postkit.tenant_id', ${namespace}, true)`;
+  return `postkit.enter(${namespace}, ${bind(values, "p_settings", settings)})`;
+}
+
+/** Adds a value and gives the SQL that stands for it. */
+function bind(values: unknown[], parameter: string, value: NonNullable<Parameter> | null): string {
   if (typeof value === "object" && value !== null) {
     if (value.text !== null) assertStorable(parameter, value.text);
-    return `${placeholder(value.text)}::text::${value.type}`;
+    return `$${values.push(value.text)}::text::${value.type}`;
   }
   if (typeof value === "string") assertStorable(parameter, value);
-  return placeholder(typeof value === "bigint" ? value.toString() : value);
-}
-
-function contextArgument(
-  context: Context,
-  scope: object | undefined,
-  placeholder: (value: unknown) => string,
-): string {
-  assertStorable("p_namespace", context.namespace);
-  const settings = settingsToSend(context, scope);
-  if (settings === undefined) return `set_config('postkit.tenant_id', ${placeholder(context.namespace)}, true)`;
-  return `postkit.enter(${placeholder(context.namespace)}, ${argument("p_settings", settings, placeholder)})`;
+  return `$${values.push(typeof value === "bigint" ? value.toString() : value)}`;
 }
 
 /** PostgreSQL stores no NUL, and an unpaired surrogate would silently become another character on its way. */

@@ -1,1 +1,1 @@
-export {};
+export type { Bench, Shape } from "./shape.ts";

@@ -1,0 +1,34 @@
+import type { Measurement } from "./measure.ts";
+
+/** The measurements as a table for people. */
+export function report(measurements: readonly Measurement[]): string {
+  const rows = measurements.map((one) => [
+    one.name,
+    microseconds(one.medianUs),
+    `${microseconds(one.lowUs)} - ${microseconds(one.highUs)}`,
+    microseconds(one.p99Us),
+    String(one.operations),
+    one.ratio === undefined ? "baseline" : `${ratio(one.ratio)} (${ratio(one.ratioLow)} - ${ratio(one.ratioHigh)})`,
+    verdict(one),
+  ]);
+  return table([["shape", "median us", "low - high us", "p99 us", "n", "x baseline", "target"], ...rows]);
+}
+
+function verdict({ ratio: reached, ratioMax }: Measurement): string {
+  if (reached === undefined || ratioMax === undefined) return "";
+  return `${reached <= ratioMax ? "met" : "MISSED"}, at most ${ratioMax}`;
+}
+
+function microseconds(value: number): string {
+  return value.toFixed(value < 100 ? 1 : 0);
+}
+
+function ratio(value: number | undefined): string {
+  return value === undefined ? "" : value.toFixed(2);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = []] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+}
