@@ -25,8 +25,9 @@ export async function recordGrants(client: ClientBase, grants: readonly { role: 
 /** A privilege somebody gave by hand on an object of a module. */
 interface ManualGrant {
   schema_name: string;
-  kind: "function" | "relation" | "schema";
+  kind: "function" | "relation" | "column";
   object_name: string;
+  column_name: string | null;
   grantee: string;
   privilege: string;
   grantable: boolean;
@@ -34,7 +35,7 @@ interface ManualGrant {
 
 /** What roles other than the owner may do now, to be given back to objects that a step drops and makes again. */
 export async function readPrivileges(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
-  const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5`, [modules]);
+  const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5, 6`, [modules]);
   return rows;
 }
 
@@ -44,18 +45,25 @@ export async function restorePrivileges(client: ClientBase, before: readonly Man
 }
 
 const privilegesQuery = `
-  select g.schema_name, g.kind, g.object_name, r.rolname::text as grantee, g.privilege, g.grantable
+  select g.schema_name, g.kind, g.object_name, g.column_name, r.rolname::text as grantee, g.privilege, g.grantable
   from (
-    select n.nspname::text as schema_name, 'function' as kind, p.proname::text as object_name, a.grantee,
-      a.privilege_type as privilege, a.is_grantable as grantable, p.proowner as owner
+    select n.nspname::text as schema_name, 'function' as kind, p.proname::text as object_name,
+      null as column_name, a.grantee, a.privilege_type as privilege, a.is_grantable as grantable, p.proowner as owner
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace, pg_catalog.aclexplode(p.proacl) a
     where n.nspname = any ($1)
     union all
-    select n.nspname::text, 'relation', c.relname::text, a.grantee, a.privilege_type, a.is_grantable, c.relowner
+    select n.nspname::text, 'relation', c.relname::text, null, a.grantee, a.privilege_type, a.is_grantable, c.relowner
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace, pg_catalog.aclexplode(c.relacl) a
     where n.nspname = any ($1)
+    union all
+    select n.nspname::text, 'column', c.relname::text, t.attname::text, a.grantee, a.privilege_type, a.is_grantable,
+      c.relowner
+    from pg_catalog.pg_attribute t
+    join pg_catalog.pg_class c on c.oid = t.attrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace, pg_catalog.aclexplode(t.attacl) a
+    where n.nspname = any ($1) and not t.attisdropped
   ) g
   join pg_catalog.pg_roles r on r.oid = g.grantee and g.grantee <> g.owner`;
 
@@ -68,10 +76,10 @@ declare
   v_statement text;
 begin
   for v_statement in
-    select format('grant %s on %s to %I%s', g.privilege, o.target, g.grantee,
+    select format('grant %s%s on %s to %I%s', g.privilege, ' (' || quote_ident(g.column_name) || ')', o.target, g.grantee,
       case when g.grantable then ' with grant option' else '' end)
     from jsonb_to_recordset('${list.replaceAll("$restore$", "")}') g
-      (schema_name text, kind text, object_name text, grantee text, privilege text, grantable boolean)
+      (schema_name text, kind text, object_name text, column_name text, grantee text, privilege text, grantable boolean)
     join lateral (
       select format('routine %s', p.oid::regprocedure) as target, p.proacl as acl
       from pg_proc p
@@ -80,6 +88,11 @@ begin
       select format('table %s', c.oid::regclass), c.relacl
       from pg_class c
       where g.kind = 'relation' and c.relnamespace = g.schema_name::regnamespace and c.relname = g.object_name
+      union all
+      select format('table %s', c.oid::regclass), t.attacl
+      from pg_class c
+      join pg_attribute t on t.attrelid = c.oid and t.attname = g.column_name and not t.attisdropped
+      where g.kind = 'column' and c.relnamespace = g.schema_name::regnamespace and c.relname = g.object_name
     ) o on true
     join pg_roles r on r.rolname = g.grantee
     where exists (select from pg_namespace n where n.nspname = g.schema_name)
