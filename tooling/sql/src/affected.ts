@@ -15,23 +15,30 @@ export function findAffected(route: Route, replaceable: ReadonlySet<string>): Af
   for (const facet of dropped) {
     for (const dependent of dependentsOf(route, facet)) {
       if (isCode(dependent)) dropped.add(dependent);
-      else if (holdsData(dependent) && route.to.catalog.has(dependent.key)) blocking.set(dependent, facet);
+      else if (holdsData(dependent) && route.to.catalog.has(dependent.key))
+        blocking.set(dependent, facet);
     }
     for (const companion of companionsOf(route, facet.key)) dropped.add(companion);
   }
-  const byHand = [...blocking].map(([data, code]) => `free ${data.key} from ${code.key}, which is dropped and made again`);
+  const byHand = [...blocking].map(
+    ([data, code]) => `free ${data.key} from ${code.key}, which is dropped and made again`,
+  );
   return { dropped, byHand };
 }
 
 function firstDrops(route: Route, replaceable: ReadonlySet<string>): Facet[] {
-  return route.differences.flatMap((difference) => {
-    if (difference.change === "added") return companionsOf(route, difference.after.key);
-    return isCode(difference.before) && !replaceable.has(difference.before.key) ? [difference.before] : [];
-  });
+  const { removed, changed, added } = route.differences;
+  const goingCode = [...removed, ...changed.map(({ before }) => before)].filter(isCode);
+  return [
+    ...goingCode.filter((facet) => !replaceable.has(facet.key)),
+    ...added.flatMap((facet) => companionsOf(route, facet.key)),
+  ];
 }
 
 function dependentsOf({ from }: Route, facet: Facet): Facet[] {
-  return from.dependencies.filter(({ needed }) => needed === facet).map(({ dependent }) => dependent);
+  return from.dependencies
+    .filter(({ needed }) => needed === facet)
+    .map(({ dependent }) => dependent);
 }
 
 /** Code that one statement makes together with another: to run it again, all of it must be gone. */

@@ -6,7 +6,11 @@ import type { SqlFile } from "./sql-file.ts";
 import { coreName, hasSql, type Workspace } from "./workspace.ts";
 
 /** The catalog that a module's source makes. */
-export function buildSource(server: Server, workspace: Workspace, files: readonly SqlFile[]): Promise<Catalog> {
+export function buildSource(
+  server: Server,
+  workspace: Workspace,
+  files: readonly SqlFile[],
+): Promise<Catalog> {
   return withScratch(server, async (scratch) => {
     await buildCore(scratch, workspace);
     return buildFiles(scratch, files);

@@ -1,8 +1,23 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { readHistory } from "./history.ts";
 import { readModule } from "./read-module.ts";
-import { coreName, hasSql, historyFolder, listModules, packageVersion, sourceFolder } from "./workspace.ts";
+import {
+  coreName,
+  hasSql,
+  historyFolder,
+  listModules,
+  packageVersion,
+  sourceFolder,
+} from "./workspace.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Writes the SQL of every package into a TypeScript file next to its sources; returns the files that changed. */
@@ -14,7 +29,10 @@ export function bundle(workspace: Workspace): string[] {
       text: migrationsText(workspace, module),
     }));
   if (hasSql(workspace, coreName)) {
-    generated.push({ path: join(sourceFolder(workspace, coreName), "schema.gen.ts"), text: coreText(workspace) });
+    generated.push({
+      path: join(sourceFolder(workspace, coreName), "schema.gen.ts"),
+      text: coreText(workspace),
+    });
   }
   return generated.filter(({ path, text }) => writeChanged(path, text)).map(({ path }) => path);
 }
@@ -32,7 +50,7 @@ export function copyToDist(workspace: Workspace, module: string): void {
 }
 
 /** Core's schema as one text. */
-export function coreSchema(workspace: Workspace): string {
+function coreSchema(workspace: Workspace): string {
   return readModule(workspace, coreName)
     .map((file) => file.text.trim())
     .join("\n\n")

@@ -1,5 +1,5 @@
-import { holdsData, type Catalog, type Facet } from "./catalog.ts";
-import { changesOf, type Difference } from "./compare.ts";
+import { holdsData, newestFirst, type Catalog, type Facet } from "./catalog.ts";
+import { changesOf, type ChangedFacet } from "./compare.ts";
 import type { Built } from "./replay.ts";
 import type { Route } from "./route.ts";
 import type { Statement } from "./split-statements.ts";
@@ -8,13 +8,24 @@ import { parentsIn } from "./wholes.ts";
 /** What stands in a step for each change that a person has to write. */
 export const byHandMark = "-- by hand: ";
 
-/** What must happen to data objects to get from one state to the other, one instruction each. */
+/** What must happen to data objects to get from one state to the other, in an order that can work. */
 export function dataInstructions({ from, to, differences }: Route): string[] {
-  return differences.flatMap((difference) => {
-    if (difference.change === "added") return addition(difference.after, from, to);
-    if (difference.change === "removed") return removal(difference.before, from, to);
-    return alteration(difference, from, to);
-  });
+  const { removed, changed, added } = differences;
+  const position = (facet: Facet) =>
+    to.statements.findIndex((statement) => to.effects.get(statement)?.includes(facet.key));
+  return [
+    ...removed
+      .filter(holdsData)
+      .toSorted(newestFirst)
+      .flatMap((facet) => removal(facet, from, to)),
+    ...changed
+      .filter(({ after }) => holdsData(after))
+      .flatMap((facet) => alteration(facet, from, to)),
+    ...added
+      .filter(holdsData)
+      .toSorted((left, right) => position(left) - position(right))
+      .flatMap((facet) => addition(facet, from, to)),
+  ];
 }
 
 /** New statements that change rows and leave no trace in a catalog, which nothing but their text can tell. */
@@ -28,24 +39,29 @@ export function rowInstructions(from: Built, to: Built): string[] {
 }
 
 function addition(facet: Facet, from: Built, to: Built): string[] {
-  if (!holdsData(facet) || comesWithParent(facet, from.catalog, to)) return [];
+  if (comesWithParent(facet, from.catalog, to)) return [];
   const [statement] = to.definitions.get(facet.key) ?? [];
-  const order = facet.kind === "column" && !isLast(facet, from.catalog, to.catalog) ? misplaced : "";
-  return [`create ${facet.key}${statement === undefined ? "" : ` as ${place(statement)} does`}${order}`];
+  const order =
+    facet.kind === "column" && !isLast(facet, from.catalog, to.catalog) ? misplaced : "";
+  return [
+    `create ${facet.key}${statement === undefined ? "" : ` as ${place(statement)} does`}${order}`,
+  ];
 }
 
 function removal(facet: Facet, from: Built, to: Built): string[] {
   const parent = parentsIn(from.catalog)(facet);
   const goesWithParent = parent !== undefined && !to.catalog.has(parent.key);
-  return holdsData(facet) && !goesWithParent ? [`drop ${facet.key}`] : [];
+  return goesWithParent ? [] : [`drop ${facet.key}`];
 }
 
-function alteration({ before, after }: Difference & { change: "changed" }, from: Built, to: Built): string[] {
-  if (!holdsData(after)) return [];
-  const changes = changesOf(before, after).filter(
+function alteration(facet: ChangedFacet, from: Built, to: Built): string[] {
+  const { after } = facet;
+  const changes = changesOf(facet).filter(
     ({ property }) => property !== "position" || sameColumns(after, from.catalog, to.catalog),
   );
-  const words = changes.map((change) => `${change.property} from ${change.before} to ${change.after}`);
+  const words = changes.map(
+    (change) => `${change.property} from ${change.before} to ${change.after}`,
+  );
   return words.length === 0 ? [] : [`change ${after.key}: ${words.join(", ")}`];
 }
 
@@ -74,7 +90,9 @@ function sameColumns(column: Facet, before: Catalog, after: Catalog): boolean {
 }
 
 function columnsBeside(column: Facet, catalog: Catalog): Facet[] {
-  return [...catalog.values()].filter((other) => other.kind === "column" && other.parent === column.parent);
+  return [...catalog.values()].filter(
+    (other) => other.kind === "column" && other.parent === column.parent,
+  );
 }
 
 function place({ path, line }: Statement): string {

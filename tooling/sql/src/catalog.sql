@@ -344,3 +344,4 @@ union all
 )
 select kind, name, kind || ' ' || name as key, address, parent, definition
 from objects
+order by kind collate "C", name collate "C"

@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Scratch } from "./scratch.ts";
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [name: string]: Json };
 
 /** One thing a catalog holds, or one side of it that changes on its own: a function, its comment, its privileges. */
 export interface Facet {
@@ -28,10 +34,21 @@ export function isCode(facet: Facet): boolean {
   return codeKinds.has(facet.kind);
 }
 
+/** A property that is a text in every facet of that kind. */
+export function textProperty({ definition }: Facet, property: string): string {
+  const value = definition[property];
+  return typeof value === "string" ? value : "";
+}
+
 export async function readCatalog({ client }: Scratch): Promise<Catalog> {
   await client.query("set search_path to ''");
   const { rows } = await client.query<Facet>({ name: "catalog", text: query });
   return new Map(rows.map((facet) => [facet.key, facet]));
+}
+
+/** Object ids grow, so that in a database built in one go they tell the order of creation. */
+export function newestFirst(left: Facet, right: Facet): number {
+  return objectId(right) - objectId(left);
 }
 
 /** What is enough of a facet to see that it changed. */
@@ -50,7 +67,19 @@ export async function readPrints({ client }: Scratch): Promise<Prints> {
   return new Map(rows.map((print) => [print.key, print]));
 }
 
-const codeKinds = new Set(["function", "procedure", "aggregate", "view", "trigger", "policy", "rule"]);
+function objectId({ address }: Facet): number {
+  return Number(address?.split(":")[1] ?? 0);
+}
+
+const codeKinds = new Set([
+  "function",
+  "procedure",
+  "aggregate",
+  "view",
+  "trigger",
+  "policy",
+  "rule",
+]);
 
 /** Sides of an object, which go away with it. */
 const sideKinds = new Set(["comment", "privileges", "row security"]);

@@ -21,7 +21,11 @@ export interface Report {
 }
 
 /** Checks core and every module, or the modules named. */
-export async function check(server: Server, workspace: Workspace, modules: readonly string[]): Promise<Report[]> {
+export async function check(
+  server: Server,
+  workspace: Workspace,
+  modules: readonly string[],
+): Promise<Report[]> {
   const reports: Report[] = [];
   for (const module of modules.length === 0 ? everything(workspace) : modules) {
     reports.push(await examine(server, workspace, module));
@@ -67,7 +71,9 @@ async function checkModule(server: Server, workspace: Workspace, report: Report)
   const steps = readHistory(workspace, module);
   report.steps = steps.length;
   problems.push(...findTampering(readChecksums(workspace), module, steps));
-  problems.push(...steps.flatMap((step) => [...lintStatements(step.up), ...lintStatements(step.down)]));
+  problems.push(
+    ...steps.flatMap((step) => [...lintStatements(step.up), ...lintStatements(step.down)]),
+  );
   const source = await buildSource(server, workspace, files);
   problems.push(...lintSearchPaths(source, module));
   if (steps.length === 0) problems.push(`migrations/${module} is empty: freeze ${module} init`);
@@ -77,6 +83,9 @@ async function checkModule(server: Server, workspace: Workspace, report: Report)
 function checkFiles(workspace: Workspace, report: Report): SourceFile[] {
   const files = readModule(workspace, report.module);
   report.files = files.length;
-  report.problems.push(...findUnlisted(workspace, report.module, files), ...files.flatMap(lintStatements));
+  report.problems.push(
+    ...findUnlisted(workspace, report.module, files),
+    ...files.flatMap(lintStatements),
+  );
   return files;
 }

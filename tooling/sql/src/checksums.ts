@@ -14,7 +14,9 @@ export function readChecksums(workspace: Workspace): Checksums {
   if (!existsSync(path)) return {};
   const checksums: unknown = JSON.parse(readFileSync(path, "utf8"));
   if (isChecksums(checksums)) return checksums;
-  throw new Refusal("migrations/checksums.json: expected one object of file names and SHA-256 texts");
+  throw new Refusal(
+    "migrations/checksums.json: expected one object of file names and SHA-256 texts",
+  );
 }
 
 /** Records a step as final: from now on its files may not change. */
@@ -22,7 +24,10 @@ export function seal(workspace: Workspace, step: Step): void {
   const checksums = new Map(Object.entries(readChecksums(workspace)));
   for (const file of [step.up, step.down]) checksums.set(entryName(file), checksum(file));
   const sorted = [...checksums].sort(([left], [right]) => (left < right ? -1 : 1));
-  writeFileSync(checksumsPath(workspace), `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
+  writeFileSync(
+    checksumsPath(workspace),
+    `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`,
+  );
 }
 
 export function isSealed(checksums: Checksums, step: Step): boolean {
@@ -30,17 +35,27 @@ export function isSealed(checksums: Checksums, step: Step): boolean {
 }
 
 /** Names sealed files of a module that were edited, deleted or never sealed. */
-export function findTampering(checksums: Checksums, module: string, steps: readonly Step[]): string[] {
-  const files = new Map(steps.flatMap((step) => [step.up, step.down]).map((file) => [entryName(file), file]));
+export function findTampering(
+  checksums: Checksums,
+  module: string,
+  steps: readonly Step[],
+): string[] {
+  const files = new Map(
+    steps.flatMap((step) => [step.up, step.down]).map((file) => [entryName(file), file]),
+  );
   const missing = Object.keys(checksums)
     .filter((name) => name.startsWith(`${module}/`) && !files.has(name))
-    .map((name) => `migrations/${name} was sealed and is gone: bring it back, history is never rewritten`);
+    .map(
+      (name) =>
+        `migrations/${name} was sealed and is gone: bring it back, history is never rewritten`,
+    );
   return [...missing, ...[...files.values()].flatMap((file) => tampering(checksums, file))];
 }
 
 function tampering(checksums: Checksums, file: SqlFile): string[] {
   const sealed = checksums[entryName(file)];
-  if (sealed === undefined) return [`${file.path} is not in migrations/checksums.json: freeze seals it`];
+  if (sealed === undefined)
+    return [`${file.path} is not in migrations/checksums.json: freeze seals it`];
   if (sealed === checksum(file)) return [];
   return [`${file.path} was edited after it was sealed: undo that and freeze a further step`];
 }
@@ -58,5 +73,9 @@ function checksumsPath(workspace: Workspace): string {
 }
 
 function isChecksums(value: unknown): value is Checksums {
-  return typeof value === "object" && value !== null && Object.values(value).every((entry) => typeof entry === "string");
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).every((entry) => typeof entry === "string")
+  );
 }

@@ -21,10 +21,13 @@ process.exitCode = await main(process.argv.slice(2)).catch(report);
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args);
-  const workspace: Workspace = { root: values.root ?? fileURLToPath(new URL("../../../", import.meta.url)) };
+  const workspace: Workspace = {
+    root: values.root ?? fileURLToPath(new URL("../../../", import.meta.url)),
+  };
   const [command, ...operands] = positionals;
   if (command === "bundle" && operands.length === 0) return runBundle(workspace, values.dist);
-  if (command === "check") return runCheck(workspace, { modules: operands, json: values.json, serverUrl: values.server });
+  if (command === "check")
+    return runCheck(workspace, { modules: operands, json: values.json, serverUrl: values.server });
   const [module, slug] = operands;
   if (command === "freeze" && module !== undefined && slug !== undefined && operands.length === 2) {
     return runFreeze(workspace, { module, slug, serverUrl: values.server });
@@ -63,7 +66,9 @@ async function runFreeze(
   { module, slug, serverUrl }: { module: string; slug: string; serverUrl: string | undefined },
 ): Promise<number> {
   const { freeze } = await import("./freeze.ts");
-  const frozen = await withServer(serverUrl, (server) => freeze(server, workspace, { module, slug }));
+  const frozen = await withServer(serverUrl, (server) =>
+    freeze(server, workspace, { module, slug }),
+  );
   const path = `migrations/${module}/${frozen.step.name}`;
   if (frozen.outcome === "unchanged") console.error(`${path} is up to date`);
   if (frozen.outcome === "sealed") console.error(`sealed ${path}`);
@@ -76,7 +81,11 @@ async function runFreeze(
 
 async function runCheck(
   workspace: Workspace,
-  { modules, json, serverUrl }: { modules: readonly string[]; json: boolean; serverUrl: string | undefined },
+  {
+    modules,
+    json,
+    serverUrl,
+  }: { modules: readonly string[]; json: boolean; serverUrl: string | undefined },
 ): Promise<number> {
   const { check } = await import("./check.ts");
   const reports = await withServer(serverUrl, (server) => check(server, workspace, modules));
@@ -91,7 +100,10 @@ function printReport({ module, files, steps, durationMs, problems }: Report): vo
   for (const problem of problems) console.log(`  ${problem}`);
 }
 
-async function withServer<Result>(url: string | undefined, work: (server: Server) => Promise<Result>): Promise<Result> {
+async function withServer<Result>(
+  url: string | undefined,
+  work: (server: Server) => Promise<Result>,
+): Promise<Result> {
   const { openServer } = await import("./server.ts");
   const server = await openServer(url);
   try {

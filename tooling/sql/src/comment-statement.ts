@@ -1,8 +1,8 @@
-import type { Facet } from "./catalog.ts";
+import { textProperty, type Facet } from "./catalog.ts";
 
 /** The statement that takes a comment away. */
-export function uncommentStatement({ definition }: Facet): string {
-  return `comment on ${target(String(definition["of"]), String(definition["identity"]))} is null;`;
+export function uncommentStatement(facet: Facet): string {
+  return `comment on ${target(textProperty(facet, "of"), textProperty(facet, "identity"))} is null;`;
 }
 
 function target(of: string, identity: string): string {

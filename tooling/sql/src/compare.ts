@@ -1,25 +1,27 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Catalog, Facet, Json } from "./catalog.ts";
 
-/** A facet that two catalogs do not share. */
-export type Difference =
-  | { readonly change: "added"; readonly after: Facet }
-  | { readonly change: "removed"; readonly before: Facet }
-  | { readonly change: "changed"; readonly before: Facet; readonly after: Facet };
+/** Where two catalogs part. */
+export interface Differences {
+  readonly removed: readonly Facet[];
+  readonly changed: readonly ChangedFacet[];
+  readonly added: readonly Facet[];
+}
 
-export function compareCatalogs(before: Catalog, after: Catalog): Difference[] {
-  const differences: Difference[] = [];
-  for (const facet of before.values()) {
+export interface ChangedFacet {
+  readonly before: Facet;
+  readonly after: Facet;
+}
+
+export function compareCatalogs(before: Catalog, after: Catalog): Differences {
+  const removed = [...before.values()].filter((facet) => !after.has(facet.key));
+  const added = [...after.values()].filter((facet) => !before.has(facet.key));
+  const changed = [...before.values()].flatMap((facet) => {
     const other = after.get(facet.key);
-    if (other === undefined) differences.push({ change: "removed", before: facet });
-    else if (!isDeepStrictEqual(facet.definition, other.definition)) {
-      differences.push({ change: "changed", before: facet, after: other });
-    }
-  }
-  for (const facet of after.values()) {
-    if (!before.has(facet.key)) differences.push({ change: "added", after: facet });
-  }
-  return differences;
+    if (other === undefined || isDeepStrictEqual(facet.definition, other.definition)) return [];
+    return [{ before: facet, after: other }];
+  });
+  return { removed, changed, added };
 }
 
 /** What to call the two catalogs in messages. */
@@ -30,7 +32,12 @@ export interface Sides {
 
 /** The differences for people, one a line: `only in sql/: index authz.x_idx`. */
 export function differenceLines(before: Catalog, after: Catalog, sides: Sides): string[] {
-  return compareCatalogs(before, after).map((difference) => describe(difference, sides));
+  const { removed, changed, added } = compareCatalogs(before, after);
+  return [
+    ...removed.map((facet) => `only in ${sides.before}: ${facet.key}`),
+    ...changed.map((facet) => changedLine(facet, sides)),
+    ...added.map((facet) => `only in ${sides.after}: ${facet.key}`),
+  ];
 }
 
 /** A property that two states of one facet do not share, in words. */
@@ -40,22 +47,26 @@ export interface Change {
   readonly after: string;
 }
 
-export function changesOf(before: Facet, after: Facet): Change[] {
+export function changesOf({ before, after }: ChangedFacet): Change[] {
   return Object.keys(after.definition)
-    .filter((property) => !isDeepStrictEqual(before.definition[property], after.definition[property]))
+    .filter(
+      (property) => !isDeepStrictEqual(before.definition[property], after.definition[property]),
+    )
     .map((property) => {
-      const [left, right] = firstDifference(words(before.definition[property]), words(after.definition[property]));
+      const [left, right] = firstDifference(
+        words(before.definition[property]),
+        words(after.definition[property]),
+      );
       return { property, before: left, after: right };
     });
 }
 
-function describe(difference: Difference, sides: Sides): string {
-  if (difference.change === "added") return `only in ${sides.after}: ${difference.after.key}`;
-  if (difference.change === "removed") return `only in ${sides.before}: ${difference.before.key}`;
-  const changes = changesOf(difference.before, difference.after).map(
-    ({ property, before, after }) => `${property} is ${before} in ${sides.before} and ${after} in ${sides.after}`,
+function changedLine(facet: ChangedFacet, sides: Sides): string {
+  const changes = changesOf(facet).map(
+    ({ property, before, after }) =>
+      `${property} is ${before} in ${sides.before} and ${after} in ${sides.after}`,
   );
-  return `differs: ${difference.before.key}: ${changes.join("; ")}`;
+  return `differs: ${facet.before.key}: ${changes.join("; ")}`;
 }
 
 function words(value: Json | undefined): string {

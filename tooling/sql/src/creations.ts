@@ -20,13 +20,21 @@ export function planCreations(
   const { to } = route;
   const gone = new Set([...dropped].map((facet) => facet.key));
   const parentOf = parentsIn(to.catalog);
-  const isLostComment = (facet: Facet) => facet.kind === "comment" && gone.has(parentOf(facet)?.key ?? "");
+  const isLostComment = (facet: Facet) =>
+    facet.kind === "comment" && gone.has(parentOf(facet)?.key ?? "");
+  const { added, changed } = route.differences;
+  const fresh = new Set([...added, ...changed.map(({ after }) => after)].filter(isWritten));
   const facets = [...to.catalog.values()].filter(
-    (facet) => gone.has(facet.key) || isNewCode(route, facet) || isLostComment(facet),
+    (facet) => gone.has(facet.key) || fresh.has(facet) || isLostComment(facet),
   );
-  const mixed = facets.filter((facet) => statementsOf(route, facet).some((statement) => makesData(route, statement)));
+  const mixed = facets.filter((facet) =>
+    statementsOf(route, facet).some((statement) => makesData(route, statement)),
+  );
   const plain = facets.filter((facet) => !mixed.includes(facet));
-  const statements = inOrder(to, plain.flatMap((facet) => statementsOf(route, facet)));
+  const statements = inOrder(
+    to,
+    plain.flatMap((facet) => statementsOf(route, facet)),
+  );
   const inPlace = (statement: Statement) =>
     objectsOf(to, statement).some((key) => replaceable.has(key) && !gone.has(key));
   return {
@@ -34,7 +42,9 @@ export function planCreations(
       statement,
       text: inPlace(statement) ? createOrReplace(statement.text) : statement.text,
     })),
-    byHand: mixed.map((facet) => `create ${facet.key} as a statement does that makes data objects too`),
+    byHand: mixed.map(
+      (facet) => `create ${facet.key} as a statement does that makes data objects too`,
+    ),
   };
 }
 
@@ -47,7 +57,11 @@ export async function arrange(
   return undone(route.scratch, async () => {
     await tryInAnyOrder(route.scratch, drops, (text) => text);
     await tryData(route);
-    const { done, failed } = await tryInAnyOrder(route.scratch, creations, (creation) => creation.text);
+    const { done, failed } = await tryInAnyOrder(
+      route.scratch,
+      creations,
+      (creation) => creation.text,
+    );
     return [...done, ...failed];
   });
 }
@@ -63,7 +77,6 @@ function makesData({ to }: Route, statement: Statement): boolean {
   });
 }
 
-function isNewCode({ differences }: Route, facet: Facet): boolean {
-  const isWritten = isCode(facet) || facet.kind === "comment";
-  return isWritten && differences.some((difference) => difference.change !== "removed" && difference.after === facet);
+function isWritten(facet: Facet): boolean {
+  return isCode(facet) || facet.kind === "comment";
 }

@@ -9,13 +9,21 @@ export interface Dependency {
 }
 
 /** Reads who needs whom; what is no facet itself (a row type, a view's rule, a default) counts as the facet it is part of. */
-export async function readDependencies({ client }: Scratch, catalog: Catalog): Promise<Dependency[]> {
+export async function readDependencies(
+  { client }: Scratch,
+  catalog: Catalog,
+): Promise<Dependency[]> {
   const { rows } = await client.query<Row>(query);
   const facets = new Map([...catalog.values()].map((facet) => [facet.address, facet]));
   const wholes = new Map(rows.filter(isPart).map((row) => [row.dependent, row.needed]));
   return rows.flatMap((row) => {
-    const [dependent, needed] = [resolve(row.dependent, facets, wholes), resolve(row.needed, facets, wholes)];
-    return dependent === undefined || needed === undefined || dependent === needed ? [] : [{ dependent, needed }];
+    const [dependent, needed] = [
+      resolve(row.dependent, facets, wholes),
+      resolve(row.needed, facets, wholes),
+    ];
+    return dependent === undefined || needed === undefined || dependent === needed
+      ? []
+      : [{ dependent, needed }];
   });
 }
 
@@ -37,7 +45,11 @@ function resolve(
   wholes: ReadonlyMap<string, string>,
 ): Facet | undefined {
   const seen = new Set<string>();
-  for (let at: string | undefined = address; at !== undefined && !seen.has(at); at = wholes.get(at)) {
+  for (
+    let at: string | undefined = address;
+    at !== undefined && !seen.has(at);
+    at = wholes.get(at)
+  ) {
     seen.add(at);
     const facet = facets.get(at) ?? facets.get(withoutColumn(at));
     if (facet !== undefined) return facet;

@@ -1,14 +1,25 @@
-import type { Catalog, Facet } from "./catalog.ts";
+import { newestFirst, type Catalog, type Facet } from "./catalog.ts";
 import type { Dependency } from "./dependencies.ts";
 import { dropStatement } from "./drop-statement.ts";
 import { Refusal } from "./refusal.ts";
 import { wholesIn } from "./wholes.ts";
 
 /** Statements that drop every given object and nothing else: what others need goes last, the newest first. */
-export function dropWholes(facets: readonly Facet[], catalog: Catalog, dependencies: readonly Dependency[]): string[] {
+export function dropWholes(
+  facets: readonly Facet[],
+  catalog: Catalog,
+  dependencies: readonly Dependency[],
+): string[] {
   const wholeOf = wholesIn(catalog);
-  const ties = dependencies.map(({ dependent, needed }) => ({ by: dependent, from: wholeOf(dependent), to: wholeOf(needed) }));
-  return order(facets.filter((facet) => wholeOf(facet) === facet), ties).map(requireDrop);
+  const ties = dependencies.map(({ dependent, needed }) => ({
+    by: dependent,
+    from: wholeOf(dependent),
+    to: wholeOf(needed),
+  }));
+  return order(
+    facets.filter((facet) => wholeOf(facet) === facet),
+    ties,
+  ).map(requireDrop);
 }
 
 /** Statements that drop parts and wholes alike, each by itself. */
@@ -45,11 +56,17 @@ function order(facets: readonly Facet[], dependencies: readonly Tie[]): Facet[] 
 /** Breaks a circle of tables and functions by taking triggers, policies and foreign keys off the tables. */
 function detach(ties: readonly Tie[], remaining: ReadonlySet<Facet>): Facet[] {
   const parts = ties
-    .filter(({ by, from, to }) => detachable.has(by.kind) && by !== from && remaining.has(from) && remaining.has(to))
+    .filter(
+      ({ by, from, to }) =>
+        detachable.has(by.kind) && by !== from && remaining.has(from) && remaining.has(to),
+    )
     .map(({ by }) => by);
   if (parts.length === 0) {
     const names = [...remaining].map((facet) => `  ${facet.key}`);
-    throw new Refusal("these need each other or something that stays, so that none can be dropped first:", ...names);
+    throw new Refusal(
+      "these need each other or something that stays, so that none can be dropped first:",
+      ...names,
+    );
   }
   return [...new Set(parts)].sort(newestFirst);
 }
@@ -58,15 +75,7 @@ const detachable = new Set(["trigger", "policy", "rule", "constraint"]);
 
 function requireDrop(facet: Facet): string {
   const statement = dropStatement(facet);
-  if (statement === undefined) throw new Refusal(`no statement can be written that drops ${facet.key}`);
+  if (statement === undefined)
+    throw new Refusal(`no statement can be written that drops ${facet.key}`);
   return statement;
-}
-
-function newestFirst(left: Facet, right: Facet): number {
-  return age(right) - age(left);
-}
-
-/** Object ids grow, so that in a database built in one go they tell the order of creation. */
-function age({ address }: Facet): number {
-  return Number(address?.split(":")[1] ?? 0);
 }

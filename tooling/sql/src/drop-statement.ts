@@ -8,8 +8,20 @@ export function dropStatement({ kind, name, definition }: Facet): string | undef
 }
 
 const droppable = new Set([
-  ...["schema", "table", "view", "materialized view", "sequence", "type", "index", "statistics"],
-  ...["function", "procedure", "aggregate", "trigger", "policy", "rule"],
+  "schema",
+  "table",
+  "view",
+  "materialized view",
+  "sequence",
+  "type",
+  "index",
+  "statistics",
+  "function",
+  "procedure",
+  "aggregate",
+  "trigger",
+  "policy",
+  "rule",
 ]);
 
 function dropConstraint(name: string): string {

@@ -19,10 +19,11 @@ export async function planInit(
   return withScratch(server, async (scratch) => {
     const before = await buildCore(scratch, workspace);
     const source = await buildFiles(scratch, files);
-    const made = compareCatalogs(before, source).flatMap((difference) =>
-      difference.change === "added" ? [difference.after] : [],
+    const drops = dropWholes(
+      compareCatalogs(before, source).added,
+      source,
+      await readDependencies(scratch, source),
     );
-    const drops = dropWholes(made, source, await readDependencies(scratch, source));
     const down = `${dataLossHeader(lostData(source, before))}${drops.join("\n")}\n`;
     const name = stepName(1, "init");
     return {

@@ -8,7 +8,7 @@ import { replay } from "./replay.ts";
 import { withScratch } from "./scratch.ts";
 import type { Server } from "./server.ts";
 import { stepText } from "./step-text.ts";
-import { planTransition } from "./transition.ts";
+import { isEmpty, planTransition } from "./transition.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A module's history, its source, and the name of the step that leads from one to the other. */
@@ -28,14 +28,18 @@ export async function planNext(
   return withScratch(server, (oldScratch) =>
     withScratch(server, async (newScratch) => {
       const [history, source] = await Promise.all([
-        replay(oldScratch, workspace, steps.map((step) => step.up)),
+        replay(
+          oldScratch,
+          workspace,
+          steps.map((step) => step.up),
+        ),
         replay(newScratch, workspace, files),
       ]);
       const forth = await planTransition(oldScratch, history, source);
       const rows = rowInstructions(history, source);
       const up = { ...forth, byHand: [...forth.byHand, ...rows] };
       const down = await planTransition(newScratch, source, history);
-      if ([...Object.values(up), ...Object.values(down)].every((statements) => statements.length === 0)) {
+      if (isEmpty(up) && isEmpty(down)) {
         throw new Refusal(`${module}: nothing changed since ${steps.at(-1)?.name}`);
       }
       const number = steps.length + 1;
@@ -49,7 +53,10 @@ export async function planNext(
           slug,
           name,
           up: { path: `${path}.up.sql`, text: stepText(up, []) },
-          down: { path: `${path}.down.sql`, text: stepText(down, lostData(source.catalog, history.catalog)) },
+          down: {
+            path: `${path}.down.sql`,
+            text: stepText(down, lostData(source.catalog, history.catalog)),
+          },
         },
       };
     }),

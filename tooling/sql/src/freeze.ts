@@ -29,10 +29,20 @@ export async function freeze(
   { module, slug }: { module: string; slug: string },
 ): Promise<Frozen> {
   requireModule(workspace, module);
-  if (!/^[a-z][a-z0-9_]*$/.test(slug)) throw new Refusal(`${slug}: a slug is lower case words joined by _`);
-  const draft: Draft = { module, slug, files: readSource(workspace, module), steps: readHistory(workspace, module) };
+  if (!/^[a-z][a-z0-9_]*$/.test(slug))
+    throw new Refusal(`${slug}: a slug is lower case words joined by _`);
+  const draft: Draft = {
+    module,
+    slug,
+    files: readSource(workspace, module),
+    steps: readHistory(workspace, module),
+  };
   if (isInit(workspace, draft)) return freezeInit(server, workspace, draft);
-  return (unsealedStep(workspace, draft) === undefined ? freezeNext : sealLast)(server, workspace, draft);
+  return (unsealedStep(workspace, draft) === undefined ? freezeNext : sealLast)(
+    server,
+    workspace,
+    draft,
+  );
 }
 
 function readSource(workspace: Workspace, module: string): SourceFile[] {
@@ -46,14 +56,21 @@ function isInit(workspace: Workspace, { module, slug, steps }: Draft): boolean {
     throw new Refusal(`the first step of a history is called init: freeze ${module} init`);
   }
   if (slug !== "init") return false;
-  if (steps.length > 1) throw new Refusal(`${module} has a history after 0001_init: choose another slug`);
+  if (steps.length > 1)
+    throw new Refusal(`${module} has a history after 0001_init: choose another slug`);
   if (steps.length === 1 && isReleased(packageVersion(workspace, module))) {
-    throw new Refusal(`${module} is released and its 0001_init stays as it is: choose another slug`);
+    throw new Refusal(
+      `${module} is released and its 0001_init stays as it is: choose another slug`,
+    );
   }
   return true;
 }
 
-async function freezeInit(server: Server, workspace: Workspace, { module, files, steps }: Draft): Promise<Frozen> {
+async function freezeInit(
+  server: Server,
+  workspace: Workspace,
+  { module, files, steps }: Draft,
+): Promise<Frozen> {
   const { step, source } = await planInit(server, workspace, { module, files });
   const isSame = steps[0]?.up.text === step.up.text && steps[0].down.text === step.down.text;
   if (isSame && findTampering(readChecksums(workspace), module, steps).length === 0) {
@@ -72,7 +89,9 @@ function unsealedStep(workspace: Workspace, { module, slug, steps }: Draft): Ste
   const open = last !== undefined && !isSealed(checksums, last) ? last : undefined;
   refuse(findTampering(checksums, module, open === undefined ? steps : steps.slice(0, -1)));
   if (open !== undefined && open.slug !== slug) {
-    throw new Refusal(`migrations/${module}/${open.name} is not sealed yet: complete it and freeze ${module} ${open.slug}`);
+    throw new Refusal(
+      `migrations/${module}/${open.name} is not sealed yet: complete it and freeze ${module} ${open.slug}`,
+    );
   }
   return open;
 }
@@ -83,18 +102,29 @@ async function freezeNext(server: Server, workspace: Workspace, draft: Draft): P
   refuse(lintSearchPaths(source, module));
   writeStep(workspace, module, step);
   const remaining =
-    byHand.length > 0 ? byHand : await problemsOf(server, workspace, { module, steps: [...steps, step], source });
+    byHand.length > 0
+      ? byHand
+      : await problemsOf(server, workspace, { module, steps: [...steps, step], source });
   if (remaining.length > 0) return { step, outcome: "unsealed", remaining };
   seal(workspace, step);
   return { step, outcome: "sealed", remaining };
 }
 
-async function sealLast(server: Server, workspace: Workspace, { module, files, steps }: Draft): Promise<Frozen> {
+async function sealLast(
+  server: Server,
+  workspace: Workspace,
+  { module, files, steps }: Draft,
+): Promise<Frozen> {
   const step = steps.at(-1);
   if (step === undefined) throw new Refusal(`${module} has no history`);
-  const left = [step.up, step.down].flatMap(({ path, text }) => findByHand(text).map((line) => `${path}:${line}`));
+  const left = [step.up, step.down].flatMap(({ path, text }) =>
+    findByHand(text).map((line) => `${path}:${line}`),
+  );
   if (left.length > 0) {
-    throw new Refusal("write these statements and take their lines out, or delete the pair to have it written anew:", ...left);
+    throw new Refusal(
+      "write these statements and take their lines out, or delete the pair to have it written anew:",
+      ...left,
+    );
   }
   const source = await buildSource(server, workspace, files);
   refuse(await problemsOf(server, workspace, { module, steps, source }));
@@ -107,14 +137,18 @@ async function problemsOf(
   workspace: Workspace,
   claim: { module: string; steps: readonly Step[]; source: Catalog },
 ): Promise<string[]> {
-  const lint = claim.steps.flatMap((step) => [...lintStatements(step.up), ...lintStatements(step.down)]);
+  const lint = claim.steps.flatMap((step) => [
+    ...lintStatements(step.up),
+    ...lintStatements(step.down),
+  ]);
   const problems = [...lint, ...lintSearchPaths(claim.source, claim.module)];
   return problems.length > 0 ? problems : proveHistory(server, workspace, claim);
 }
 
 function writeStep(workspace: Workspace, module: string, step: Step): void {
   mkdirSync(join(workspace.root, "migrations", module), { recursive: true });
-  for (const file of [step.up, step.down]) writeFileSync(join(workspace.root, file.path), file.text);
+  for (const file of [step.up, step.down])
+    writeFileSync(join(workspace.root, file.path), file.text);
 }
 
 function refuse(problems: readonly string[]): void {

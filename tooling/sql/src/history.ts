@@ -18,7 +18,11 @@ export interface Step {
 export function readHistory(workspace: Workspace, module: string): Step[] {
   const folder = historyFolder(workspace, module);
   if (!existsSync(folder)) return [];
-  const names = new Set(readdirSync(folder).filter((name) => !name.startsWith(".")).map(stepNameOf(module)));
+  const names = new Set(
+    readdirSync(folder)
+      .filter((name) => !name.startsWith("."))
+      .map(stepNameOf(module)),
+  );
   return [...names].sort().map((name, index) => readStep(workspace, module, name, index + 1));
 }
 
@@ -30,7 +34,9 @@ function stepNameOf(module: string): (file: string) => string {
   return (file) => {
     const name = /^(\d{4}_[a-z0-9_]+)\.(?:up|down)\.sql$/.exec(file)?.[1];
     if (name === undefined) {
-      throw new Refusal(`migrations/${module}/${file}: history holds only NNNN_slug.up.sql and NNNN_slug.down.sql`);
+      throw new Refusal(
+        `migrations/${module}/${file}: history holds only NNNN_slug.up.sql and NNNN_slug.down.sql`,
+      );
     }
     return name;
   };
@@ -39,14 +45,20 @@ function stepNameOf(module: string): (file: string) => string {
 function readStep(workspace: Workspace, module: string, name: string, expected: number): Step {
   const number = Number(name.slice(0, 4));
   if (number !== expected) {
-    throw new Refusal(`migrations/${module}/${name}: expected step ${stepName(expected, "…")}; numbers have no gaps or twins`);
+    throw new Refusal(
+      `migrations/${module}/${name}: expected step ${stepName(expected, "…")}; numbers have no gaps or twins`,
+    );
   }
-  const [up, down] = [readHalf(workspace, module, `${name}.up.sql`), readHalf(workspace, module, `${name}.down.sql`)];
+  const [up, down] = [
+    readHalf(workspace, module, `${name}.up.sql`),
+    readHalf(workspace, module, `${name}.down.sql`),
+  ];
   return { number, slug: name.slice(5), name, up, down };
 }
 
 function readHalf(workspace: Workspace, module: string, file: string): SqlFile {
   const path = join(historyFolder(workspace, module), file);
-  if (!existsSync(path)) throw new Refusal(`migrations/${module}/${file} is missing: a step is a pair of files`);
+  if (!existsSync(path))
+    throw new Refusal(`migrations/${module}/${file} is missing: a step is a pair of files`);
   return readSqlFile(workspace, path);
 }

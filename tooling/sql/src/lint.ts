@@ -5,9 +5,14 @@ import type { SqlFile } from "./sql-file.ts";
 /** Statements that a step must not hold, since all steps of all modules run in one transaction. */
 export function lintStatements(file: SqlFile): string[] {
   return readStatements(file).flatMap(({ bare, path, line }) => {
-    const control = /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare transaction)\b/i.exec(bare);
-    if (control !== null) return [`${path}:${line}: ${control[0]}: every step runs inside one transaction already`];
-    if (/\bconcurrently\b/i.test(bare)) return [`${path}:${line}: concurrently cannot run inside a transaction`];
+    const control =
+      /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare transaction)\b/i.exec(
+        bare,
+      );
+    if (control !== null)
+      return [`${path}:${line}: ${control[0]}: every step runs inside one transaction already`];
+    if (/\bconcurrently\b/i.test(bare))
+      return [`${path}:${line}: concurrently cannot run inside a transaction`];
     return [];
   });
 }
@@ -15,8 +20,16 @@ export function lintStatements(file: SqlFile): string[] {
 /** Functions whose names would resolve differently for each caller. */
 export function lintSearchPaths(catalog: Catalog, schema: string): string[] {
   return [...catalog.values()]
-    .filter(({ kind, name }) => (kind === "function" || kind === "procedure") && name.startsWith(`${schema}.`))
-    .filter(({ definition }) => definition["language"] !== "c" && definition["language"] !== "internal")
+    .filter(
+      ({ kind, name }) =>
+        (kind === "function" || kind === "procedure") && name.startsWith(`${schema}.`),
+    )
+    .filter(
+      ({ definition }) => definition["language"] !== "c" && definition["language"] !== "internal",
+    )
     .filter(({ definition }) => !JSON.stringify(definition["settings"]).includes('"search_path='))
-    .map(({ key }) => `${key} does not pin its search_path: add "set search_path = ${schema}, pg_temp"`);
+    .map(
+      ({ key }) =>
+        `${key} does not pin its search_path: add "set search_path = ${schema}, pg_temp"`,
+    );
 }

@@ -1,4 +1,4 @@
-import type { Facet, Json } from "./catalog.ts";
+import { textProperty, type Facet, type Json } from "./catalog.ts";
 
 /** Statements that turn the privileges on an object from one state into another. */
 export function privilegeStatements(before: Facet | undefined, after: Facet | undefined): string[] {
@@ -6,8 +6,18 @@ export function privilegeStatements(before: Facet | undefined, after: Facet | un
   if (facet === undefined) return [];
   const [held, wanted] = [grantsOf(before, facet), grantsOf(after, facet)];
   return [
-    ...statements("revoke", "from", facet, held.filter((grant) => !wanted.includes(grant))),
-    ...statements("grant", "to", facet, wanted.filter((grant) => !held.includes(grant))),
+    ...statements(
+      "revoke",
+      "from",
+      facet,
+      held.filter((grant) => !wanted.includes(grant)),
+    ),
+    ...statements(
+      "grant",
+      "to",
+      facet,
+      wanted.filter((grant) => !held.includes(grant)),
+    ),
   ];
 }
 
@@ -16,7 +26,12 @@ function grantsOf(side: Facet | undefined, facet: Facet): readonly string[] {
   return side === undefined ? texts(facet.definition["default"]) : texts(side.definition["grants"]);
 }
 
-function statements(verb: string, preposition: string, facet: Facet, grants: readonly string[]): string[] {
+function statements(
+  verb: string,
+  preposition: string,
+  facet: Facet,
+  grants: readonly string[],
+): string[] {
   const privileges = new Map<string, string[]>();
   for (const grant of grants) {
     const [privilege = "", role = ""] = grant.split(" to ");
@@ -30,8 +45,8 @@ function statements(verb: string, preposition: string, facet: Facet, grants: rea
   });
 }
 
-function targetOf({ definition }: Facet): { columns: string; target: string } {
-  const [of, identity] = [String(definition["of"]), String(definition["identity"])];
+function targetOf(facet: Facet): { columns: string; target: string } {
+  const [of, identity] = [textProperty(facet, "of"), textProperty(facet, "identity")];
   if (of.endsWith(" column")) {
     const dot = identity.lastIndexOf(".");
     return { columns: ` (${identity.slice(dot + 1)})`, target: `table ${identity.slice(0, dot)}` };

@@ -27,7 +27,11 @@ export function readModule(workspace: Workspace, module: string): SourceFile[] {
 }
 
 /** Files in the module's `sql/` folder that nothing loads; `module.sql` and Markdown aside. */
-export function findUnlisted(workspace: Workspace, module: string, files: readonly SourceFile[]): string[] {
+export function findUnlisted(
+  workspace: Workspace,
+  module: string,
+  files: readonly SourceFile[],
+): string[] {
   const folder = sqlFolder(workspace, module);
   const known = new Set(["module.sql", ...files.map((file) => file.name)]);
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -35,7 +39,10 @@ export function findUnlisted(workspace: Workspace, module: string, files: readon
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .filter((name) => !known.has(name) && !name.endsWith(".md"))
     .sort()
-    .map((name) => `packages/${module}/sql/${name}: no \\ir line in module.sql loads it; add one or delete the file`);
+    .map(
+      (name) =>
+        `packages/${module}/sql/${name}: no \\ir line in module.sql loads it; add one or delete the file`,
+    );
 }
 
 function parseLine(text: string, place: string): string | undefined {
@@ -53,7 +60,8 @@ function parseLine(text: string, place: string): string | undefined {
 
 function refuseListed(name: string, listed: ReadonlyMap<string, number>, place: string): void {
   const before = listed.get(name);
-  if (before !== undefined) throw new Refusal(`${place}: ${name} is loaded by line ${before} already`);
+  if (before !== undefined)
+    throw new Refusal(`${place}: ${name} is loaded by line ${before} already`);
 }
 
 function readListed(workspace: Workspace, folder: string, name: string, place: string): SqlFile {

@@ -8,10 +8,8 @@ import { tryInAnyOrder } from "./trial.ts";
 /** Keys of the changed objects that Postgres can replace in place, found out by doing it. */
 export async function findReplaceable(route: Route): Promise<ReadonlySet<string>> {
   const { scratch, to, differences } = route;
-  const changed = differences.flatMap((difference) => (difference.change === "changed" ? [difference.after.key] : []));
-  const added = differences.flatMap((difference) =>
-    difference.change === "added" && isCode(difference.after) ? [difference.after.key] : [],
-  );
+  const added = differences.added.filter(isCode).map((facet) => facet.key);
+  const changed = differences.changed.map(({ after }) => after.key);
   const candidates = new Set(changed.filter((key) => isReplaceableByText(to, key)));
   const { done } = await undone(scratch, async () => {
     await scratch.client.query("set local check_function_bodies = off");
@@ -35,7 +33,8 @@ export function objectsOf(built: Built, statement: Statement): string[] {
 
 function isReplaceableByText(built: Built, key: string): boolean {
   const statements = built.definitions.get(key) ?? [];
-  const replaceable = /^create\s+(or\s+replace\s+)?(function|procedure|aggregate|view|trigger|rule)\b/i;
+  const replaceable =
+    /^create\s+(or\s+replace\s+)?(function|procedure|aggregate|view|trigger|rule)\b/i;
   return (
     replaceable.test(statements[0]?.text ?? "") &&
     statements.every((statement) => objectsOf(built, statement).length === 1)

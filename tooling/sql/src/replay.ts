@@ -22,7 +22,11 @@ export interface Built {
  * Runs files statement by statement and sees from the catalog what each one did. So no SQL has to be understood: a loop
  * in a `do` block and a plain `create` are told apart by nothing but their effect.
  */
-export async function replay(scratch: Scratch, workspace: Workspace, files: readonly SqlFile[]): Promise<Built> {
+export async function replay(
+  scratch: Scratch,
+  workspace: Workspace,
+  files: readonly SqlFile[],
+): Promise<Built> {
   await buildCore(scratch, workspace);
   const definitions = new Map<string, readonly Statement[]>();
   const effects = new Map<Statement, readonly string[]>();
@@ -45,12 +49,18 @@ export async function replay(scratch: Scratch, workspace: Workspace, files: read
 /** Notes the statement behind every facet it changed, and gives their keys. */
 function attribute(
   statement: Statement,
-  { before, after, definitions }: { before: Prints; after: Prints; definitions: Map<string, readonly Statement[]> },
+  {
+    before,
+    after,
+    definitions,
+  }: { before: Prints; after: Prints; definitions: Map<string, readonly Statement[]> },
 ): string[] {
   for (const key of before.keys()) if (!after.has(key)) definitions.delete(key);
   const changed = [...after.values()].filter((print) => print.hash !== before.get(print.key)?.hash);
   for (const print of changed) {
-    const earlier = isAlteration(statement, print, before) ? (definitions.get(print.key) ?? []) : [];
+    const earlier = isAlteration(statement, print, before)
+      ? (definitions.get(print.key) ?? [])
+      : [];
     definitions.set(print.key, [...earlier, statement]);
   }
   return changed.map((print) => print.key);
@@ -58,5 +68,7 @@ function attribute(
 
 /** Whether the statement changed an object that stands for the rest by its earlier statements. */
 function isAlteration(statement: Statement, print: Print, before: Prints): boolean {
-  return before.get(print.key)?.address === print.address && !/^(create|comment)\b/i.test(statement.bare);
+  return (
+    before.get(print.key)?.address === print.address && !/^(create|comment)\b/i.test(statement.bare)
+  );
 }

@@ -1,4 +1,4 @@
-import { compareCatalogs, type Difference } from "./compare.ts";
+import { compareCatalogs, type Differences } from "./compare.ts";
 import { holdsData } from "./catalog.ts";
 import type { Built } from "./replay.ts";
 import type { Scratch } from "./scratch.ts";
@@ -10,7 +10,7 @@ export interface Route {
   readonly scratch: Scratch;
   readonly from: Built;
   readonly to: Built;
-  readonly differences: readonly Difference[];
+  readonly differences: Differences;
 }
 
 export function routeBetween(scratch: Scratch, from: Built, to: Built): Route {
@@ -19,9 +19,9 @@ export function routeBetween(scratch: Scratch, from: Built, to: Built): Route {
 
 /** Makes the new data objects as far as the target's own statements can, so that a trial finds what code refers to. */
 export async function tryData({ scratch, to, differences }: Route): Promise<void> {
-  const statements = differences.flatMap((difference) =>
-    difference.change === "added" && holdsData(difference.after) ? (to.definitions.get(difference.after.key) ?? []) : [],
-  );
+  const statements = differences.added
+    .filter(holdsData)
+    .flatMap((facet) => to.definitions.get(facet.key) ?? []);
   await tryInAnyOrder(scratch, inOrder(to, statements), (statement) => statement.text);
 }
 

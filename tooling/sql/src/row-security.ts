@@ -1,7 +1,10 @@
 import type { Facet } from "./catalog.ts";
 
 /** Statements that turn row security of a table from one state into another; a missing facet means off. */
-export function rowSecurityStatements(before: Facet | undefined, after: Facet | undefined): string[] {
+export function rowSecurityStatements(
+  before: Facet | undefined,
+  after: Facet | undefined,
+): string[] {
   const table = (after ?? before)?.name;
   return [
     ...change("enabled", { on: "enable", off: "disable" }),

@@ -12,12 +12,20 @@ export interface Scratch {
 
 const owner = "postkit_scratch_owner";
 
-export async function withScratch<Result>(server: Server, work: (scratch: Scratch) => Promise<Result>): Promise<Result> {
+export async function withScratch<Result>(
+  server: Server,
+  work: (scratch: Scratch) => Promise<Result>,
+): Promise<Result> {
   const database = `postkit_scratch_${randomBytes(6).toString("hex")}`;
-  await administer(server, [createOwner, `create database ${database} template template0 owner ${owner}`]);
+  await administer(server, [
+    createOwner,
+    `create database ${database} template template0 owner ${owner}`,
+  ]);
   try {
     return await withClient(databaseUrl(server, database), async (client) => {
-      await client.query(`set session authorization ${owner}; set search_path to ''; set client_min_messages to warning`);
+      await client.query(
+        `set session authorization ${owner}; set search_path to ''; set client_min_messages to warning`,
+      );
       return work({ client });
     });
   } finally {
@@ -33,12 +41,18 @@ export async function runSql(scratch: Scratch, file: SqlFile): Promise<void> {
 }
 
 /** Runs one statement; a refusal names its place in the file it comes from. */
-export async function runStatement(scratch: Scratch, { path, line, text }: Statement): Promise<void> {
+export async function runStatement(
+  scratch: Scratch,
+  { path, line, text }: Statement,
+): Promise<void> {
   await runSql(scratch, { path, text: "\n".repeat(line - 1) + text });
 }
 
 /** Runs work whose effects are undone, whether it succeeds or not. */
-export async function undone<Result>(scratch: Scratch, work: () => Promise<Result>): Promise<Result> {
+export async function undone<Result>(
+  scratch: Scratch,
+  work: () => Promise<Result>,
+): Promise<Result> {
   await scratch.client.query("begin");
   try {
     return await work();
@@ -60,7 +74,10 @@ async function administer(server: Server, statements: readonly string[]): Promis
   });
 }
 
-async function withClient<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+async function withClient<Result>(
+  url: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -77,7 +94,11 @@ function databaseUrl(server: Server, database: string): string {
 }
 
 function placed(error: pg.DatabaseError, file: SqlFile): Refusal {
-  const line = error.position === undefined ? "" : `:${lineAt(file.text, Number(error.position) - 1)}`;
+  const line =
+    error.position === undefined ? "" : `:${lineAt(file.text, Number(error.position) - 1)}`;
   const extras = [error.detail, error.hint, error.where].filter((extra) => extra !== undefined);
-  return new Refusal(`${file.path}${line}: ${error.message} (${error.code})`, ...extras.map((extra) => `  ${extra}`));
+  return new Refusal(
+    `${file.path}${line}: ${error.message} (${error.code})`,
+    ...extras.map((extra) => `  ${extra}`),
+  );
 }

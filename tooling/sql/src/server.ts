@@ -2,7 +2,7 @@ import pg from "pg";
 import { Refusal } from "./refusal.ts";
 
 /** The one major version whose catalogs are compared. */
-export const serverMajor = 18;
+const serverMajor = 18;
 
 /** A running server and a superuser's URL of it. */
 export interface Server {
@@ -23,8 +23,11 @@ export async function openServer(url: string | undefined): Promise<Server> {
 async function refuseOtherMajor(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { rows } = await client.query<{ version: string }>("select current_setting('server_version_num') as version");
+  const { rows } = await client.query<{ version: string }>(
+    "select current_setting('server_version_num') as version",
+  );
   await client.end();
   const major = Math.floor(Number(rows[0]?.version) / 10_000);
-  if (major !== serverMajor) throw new Refusal(`--server must be a PostgreSQL ${serverMajor}, not ${major}`);
+  if (major !== serverMajor)
+    throw new Refusal(`--server must be a PostgreSQL ${serverMajor}, not ${major}`);
 }

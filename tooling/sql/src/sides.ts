@@ -13,7 +13,8 @@ export function planSides({ from, to }: Route, dropped: ReadonlySet<Facet>): str
   const gone = new Set([...dropped].map((facet) => facet.key));
   const [parentBefore, parentAfter] = [parentsIn(from.catalog), parentsIn(to.catalog)];
   const keys = new Set([...from.catalog.keys(), ...to.catalog.keys()]);
-  return [...keys].flatMap((key) => {
+  const inOrder = [...keys].sort((left, right) => (left < right ? -1 : 1));
+  return inOrder.flatMap((key) => {
     const [earlier, after] = [from.catalog.get(key), to.catalog.get(key)];
     const parent = (after && parentAfter(after))?.key ?? (earlier && parentBefore(earlier))?.key;
     if (parent === undefined || !to.catalog.has(parent)) return [];

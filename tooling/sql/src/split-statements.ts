@@ -18,7 +18,7 @@ export interface Statement {
 /** Cuts a file into its statements. Bodies in `begin atomic` style are not supported. */
 export function splitStatements(file: SqlFile): Statement[] {
   const statements: Statement[] = [];
-  for (let offset = 0; offset < file.text.length; ) {
+  for (let offset = 0; offset < file.text.length;) {
     const statement = readStatement(file, offset);
     statements.push(statement);
     offset += statement.lead.length + statement.text.length + statement.tail.length;
@@ -47,7 +47,7 @@ function readStatement(file: SqlFile, offset: number): Statement {
 function readBody(file: SqlFile, start: number): { end: number; bare: string } {
   let bare = "";
   let depth = 0;
-  for (let at = start; at < file.text.length; ) {
+  for (let at = start; at < file.text.length;) {
     const token = readToken(file, at);
     at += token.length;
     bare += isOpaque(token) ? " " : token;
@@ -56,14 +56,17 @@ function readBody(file: SqlFile, start: number): { end: number; bare: string } {
     if (token === ";" && depth <= 0) return { end: at, bare };
   }
   if (start < file.text.length) {
-    throw new Refusal(`${file.path}:${lineAt(file.text, start)}: this statement has no semicolon at its end`);
+    throw new Refusal(
+      `${file.path}:${lineAt(file.text, start)}: this statement has no semicolon at its end`,
+    );
   }
   return { end: start, bare };
 }
 
 function skipTrivia(file: SqlFile, offset: number): number {
   let at = offset;
-  for (let token = readToken(file, at); /^(\s|--|\/\*)/.test(token); token = readToken(file, at)) at += token.length;
+  for (let token = readToken(file, at); /^(\s|--|\/\*)/.test(token); token = readToken(file, at))
+    at += token.length;
   return at;
 }
 

@@ -16,15 +16,19 @@ export function readSqlFile(workspace: Workspace, absolutePath: string): SqlFile
   const text = readFileSync(absolutePath, "utf8");
   const carriageReturn = text.indexOf("\r");
   if (carriageReturn >= 0) {
-    throw new Refusal(`${path}:${lineAt(text, carriageReturn)}: save the file with LF line endings`);
+    throw new Refusal(
+      `${path}:${lineAt(text, carriageReturn)}: save the file with LF line endings`,
+    );
   }
-  if (text.startsWith("\uFEFF")) throw new Refusal(`${path}:1: save the file without a byte order mark`);
+  if (text.startsWith("\uFEFF"))
+    throw new Refusal(`${path}:1: save the file without a byte order mark`);
   return { path, text };
 }
 
 /** The one-based line of an offset. */
 export function lineAt(text: string, offset: number): number {
   let line = 1;
-  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line += 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1))
+    line += 1;
   return line;
 }

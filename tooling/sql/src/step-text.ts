@@ -18,7 +18,9 @@ export function stepText(transition: Transition, lost: readonly Facet[]): string
 
 /** Instructions that still stand in a text, as `line: instruction`. */
 export function findByHand(text: string): string[] {
-  return text.split("\n").flatMap((line, index) => (line.startsWith(byHandMark) ? [`${index + 1}: ${line}`] : []));
+  return text
+    .split("\n")
+    .flatMap((line, index) => (line.startsWith(byHandMark) ? [`${index + 1}: ${line}`] : []));
 }
 
 function creationText({ statement, text }: Creation): string {
@@ -27,7 +29,11 @@ function creationText({ statement, text }: Creation): string {
 
 /** The comment right above a statement, without the name of the file that a first step notes there. */
 function headerComment({ lead }: Statement): string {
-  const paragraph = lead.trimEnd().split(/\n\s*\n/).at(-1) ?? "";
+  const paragraph =
+    lead
+      .trimEnd()
+      .split(/\n\s*\n/)
+      .at(-1) ?? "";
   const isAdjacent = !/\n\s*\n\s*$/.test(lead);
   return isAdjacent ? paragraph.trim().replace(/^-- [\w/.-]+\.sql(\n|$)/, "") : "";
 }

@@ -20,8 +20,16 @@ export interface Transition {
   readonly sides: readonly string[];
 }
 
+export function isEmpty({ drops, byHand, creations, sides }: Transition): boolean {
+  return drops.length + byHand.length + creations.length + sides.length === 0;
+}
+
 /** Plans a transition in a scratch database that is in the first state, and leaves it there. */
-export async function planTransition(scratch: Scratch, from: Built, to: Built): Promise<Transition> {
+export async function planTransition(
+  scratch: Scratch,
+  from: Built,
+  to: Built,
+): Promise<Transition> {
   const route = routeBetween(scratch, from, to);
   const replaceable = await findReplaceable(route);
   const { dropped, byHand } = findAffected(route, replaceable);

@@ -11,9 +11,10 @@ export async function tryInAnyOrder<Item>(
 ): Promise<{ done: Item[]; failed: Item[] }> {
   const done: Item[] = [];
   let pending = [...items];
-  for (let progress = true; progress; ) {
+  for (let progress = true; progress;) {
     const failed: Item[] = [];
-    for (const item of pending) (await succeeds(scratch, textOf(item)) ? done : failed).push(item);
+    for (const item of pending)
+      ((await succeeds(scratch, textOf(item))) ? done : failed).push(item);
     progress = failed.length < pending.length;
     pending = failed;
   }

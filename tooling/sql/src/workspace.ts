@@ -39,7 +39,9 @@ export function requireModule(workspace: Workspace, module: string): void {
   if (module === coreName) throw new Refusal("core has no history: it upgrades its own schema");
   const modules = listModules(workspace);
   if (!modules.includes(module)) {
-    throw new Refusal(`no packages/${module}/sql/module.sql; modules are: ${modules.join(", ") || "none yet"}`);
+    throw new Refusal(
+      `no packages/${module}/sql/module.sql; modules are: ${modules.join(", ") || "none yet"}`,
+    );
   }
 }
 
