@@ -17,7 +17,7 @@ export function installScript(modules: readonly PostkitModule[]): string {
     refuseInstalled(names),
     coreSchemaSql,
     `insert into postkit.core_schema (version) values (${coreSchemaVersion})`,
-    "  on conflict (only_row) do update set version = greatest(excluded.version, core_schema.version), updated_at = now();",
+    "  on conflict (only_row) do update set version = excluded.version, updated_at = now();",
     ...modules.flatMap((module) => stepsOf(module).map(stepScript)),
     "select postkit.reapply_grants();",
     "commit;",
@@ -29,11 +29,24 @@ function refuseInstalled(names: readonly string[]): string {
   return `do $install$
 declare
   v_schema text;
+  v_version int;
 begin
   select n.nspname into v_schema from pg_namespace n where n.nspname in (${names.map(quote).join(", ")}) limit 1;
   if found then
     raise exception 'schema % exists already: this script installs into an empty database', v_schema
       using errcode = '42P06', hint = 'postkit:core:MIG_SCHEMA_FOREIGN';
+  end if;
+  if to_regnamespace('postkit') is null then
+    return;
+  end if;
+  if to_regclass('postkit.core_schema') is null then
+    raise exception 'schema postkit exists, and was not made by this library: rename it first'
+      using errcode = '42P06', hint = 'postkit:core:MIG_SCHEMA_FOREIGN';
+  end if;
+  select c.version into v_version from postkit.core_schema c;
+  if v_version > ${coreSchemaVersion} then
+    raise exception 'schema postkit has version %, newer than this script''s ${coreSchemaVersion}', v_version
+      using errcode = '55000', hint = 'postkit:core:MIG_AHEAD';
   end if;
 end
 $install$;
