@@ -6,7 +6,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end. One that cannot be started fails as it would in a shell. */
 export function runCommand(
   cwd: string,
   [command, ...args]: readonly [string, ...string[]],
@@ -19,15 +19,11 @@ export function runCommand(
     stdio: ["ignore", "pipe", "pipe"],
     shell: process.platform === "win32",
   });
-  if (error) throw error;
+  if (error) return { code: 127, stdout: "", stderr: error.message };
   return { code: status ?? 1, stdout, stderr };
 }
 
-/** What went wrong with a command, as a list that is empty when nothing did. */
-export function problemsOf({ code, stdout, stderr }: CommandResult): string[] {
-  return code === 0 ? [] : [`exit code ${code}`, ...lines(stdout), ...lines(stderr)];
-}
-
-export function lines(text: string): string[] {
-  return text.split("\n").filter((line) => line.trim() !== "");
+/** What a command has printed, line by line. */
+export function outputOf({ stdout, stderr }: CommandResult): string[] {
+  return `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim() !== "");
 }

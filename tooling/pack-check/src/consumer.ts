@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { problemsOf, runCommand } from "./command.ts";
+import { outputOf, runCommand } from "./command.ts";
 import { commonJsProgram, embeddedProgram, esmProgram, typedProgram } from "./consumer-programs.ts";
 import type { PackedPackage } from "./pack.ts";
 import { root } from "./public-packages.ts";
@@ -14,11 +14,14 @@ export interface Consumer {
   readonly databaseUrl: string;
 }
 
+/** The first that lets CommonJS import an ES module. */
+const oldestTypeScript = "typescript@5.8.3";
+
 type Check = readonly [name: string, problems: readonly string[]];
 
 /** Installs core and one module in an empty project; migrates up and down from both module systems; checks the types. */
 export function* checkModule(consumer: Consumer, module: string): Generator<Check> {
-  const project = createProject(consumer, `with-${module}`, ["core", module]);
+  const project = createProject(consumer, `with-${module}`, ["core", module], [oldestTypeScript]);
   const name = `@postkit/${module} in an empty project`;
   yield [`${name}: npm install`, project.problems];
   if (project.problems.length > 0) return;
@@ -30,8 +33,10 @@ export function* checkModule(consumer: Consumer, module: string): Generator<Chec
   project.write("tsconfig.json", tsconfig);
   yield [`${name}: ESM, migrate up, use, migrate down`, project.run(["node", "esm.mjs"])];
   yield [`${name}: CommonJS, the same`, project.run(["node", "commonjs.cjs"])];
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  yield [`${name}: types for nodenext, ESM and CommonJS`, project.run(["node", tsc, "-p", "."])];
+  const ours = join(root, "node_modules/typescript/bin/tsc");
+  const oldest = "node_modules/typescript/bin/tsc";
+  yield [`${name}: types for ESM and CommonJS`, project.run(["node", ours, "-p", "."])];
+  yield [`${name}: types, ${oldestTypeScript}`, project.run(["node", oldest, "-p", "."])];
 }
 
 export function* checkEmbedded(consumer: Consumer): Generator<Check> {
@@ -78,8 +83,13 @@ const tsconfig = JSON.stringify({
   files: ["esm.mts", "commonjs.cts"],
 });
 
-/** Makes an empty project and installs the tarballs of these packages, as npm would from the registry. */
-function createProject(consumer: Consumer, name: string, modules: readonly string[]) {
+/** Makes an empty project and installs the tarballs of these packages, and more packages from the registry. */
+function createProject(
+  consumer: Consumer,
+  name: string,
+  modules: readonly string[],
+  more: readonly string[] = [],
+) {
   const folder = join(consumer.folder, name);
   const tarballs = consumer.packed
     .filter((one) => modules.includes(one.module))
@@ -89,9 +99,9 @@ function createProject(consumer: Consumer, name: string, modules: readonly strin
   const run = (command: readonly [string, ...string[]], expectedCode = 0): string[] => {
     const result = runCommand(folder, command, { DATABASE_URL: consumer.databaseUrl });
     if (result.code === expectedCode) return [];
-    return [`expected exit code ${expectedCode}`, ...problemsOf({ ...result, code: result.code })];
+    return [`exit code ${result.code} instead of ${expectedCode}`, ...outputOf(result)];
   };
   write("package.json", JSON.stringify({ name, private: true }));
-  const problems = run(["npm", "install", "--no-audit", "--no-fund", ...tarballs]);
+  const problems = run(["npm", "install", "--no-audit", "--no-fund", ...tarballs, ...more]);
   return { problems, write, run };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { lines, problemsOf, runCommand } from "./command.ts";
+import { outputOf, runCommand } from "./command.ts";
 import { readManifest, root, type PublicPackage } from "./public-packages.ts";
 
 /** A package as it would be published, and unpacked again. */
@@ -26,7 +26,5 @@ export function pack(manifest: PublicPackage, folder: string): PackedPackage {
 
 function run(cwd: string, command: readonly [string, ...string[]]): void {
   const result = runCommand(cwd, command);
-  if (result.code !== 0) {
-    throw new Error([command.join(" "), ...problemsOf(result), ...lines(result.stdout)].join("\n"));
-  }
+  if (result.code !== 0) throw new Error([command.join(" "), ...outputOf(result)].join("\n"));
 }
