@@ -26,6 +26,7 @@ export const coreErrors = {
   MIG_DATA_LOSS: "55000",
   MIG_STEP_UNKNOWN: "22023",
   MIG_NOT_PERMITTED: "42501",
+  MIG_NOT_INSTALLED: "3F000",
 } as const satisfies ErrorRegistry;
 
 const brand = Symbol.for("postkit.error");

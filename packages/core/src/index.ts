@@ -26,4 +26,8 @@ export type { MigrationTarget } from "./migrate/connect.ts";
 export type { GrantKind, GrantTo } from "./migrate/grants.ts";
 export type { AppliedStep } from "./migrate/state.ts";
 export { plan, status, type ModuleStatus } from "./migrate/status.ts";
+export { grantRole, revokeRole, type GrantRoleOptions } from "./migrate/grant-role.ts";
+export { inspect, type DatabaseFacts, type RoleFacts, type SchemaFacts, type ServerFacts } from "./migrate/inspect.ts";
+export { reviewGrants, type GrantedRole, type GrantReview, type LostGrant } from "./migrate/review-grants.ts";
+export { verify, type ModuleVerification, type VerifyFinding, type VerifyOptions } from "./migrate/verify.ts";
 export { installScript } from "./migrate/script.ts";
