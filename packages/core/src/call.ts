@@ -6,8 +6,8 @@ import { buildStatement, type Arguments, type FunctionCall, type Statement } fro
 
 /** Where statements run: a pool, a transaction of ours, or the caller's own. */
 export interface Runner {
-  /** The transaction whose settings outlive a call, when there is one. */
-  readonly scope?: object;
+  /** Whether a call shares its transaction with others, so that settings outlive it. */
+  readonly joins: boolean;
   run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult>;
 }
 
@@ -43,7 +43,7 @@ export interface CallerOptions {
 
 export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOptions): Caller {
   const send = async (call: FunctionCall, options: CallOptions = {}) => {
-    const statement = buildStatement(call, context, runner.scope);
+    const statement = buildStatement(call, context, runner.joins);
     const { rows } = await runner.run(
       statement,
       { signal: options.signal, timeoutMs: options.timeoutMs ?? timeoutMs },
@@ -70,16 +70,26 @@ function reported(send: Send, onQuery: (event: QueryEvent) => void): Send {
   return async (call, options) => {
     const startedAt = performance.now();
     const report = (outcome: { rowCount: number } | { error: unknown }) =>
-      onQuery({ name: call.name, durationMs: performance.now() - startedAt, ...outcome });
+      tell(onQuery, { name: call.name, durationMs: performance.now() - startedAt, ...outcome });
+    let rows: QueryResult["rows"];
     try {
-      const rows = await send(call, options);
-      report({ rowCount: rows.length });
-      return rows;
+      rows = await send(call, options);
     } catch (error) {
       report({ error });
       throw error;
     }
+    report({ rowCount: rows.length });
+    return rows;
   };
+}
+
+/** A hook watches: what it throws must not make a call look failed that was done, so it surfaces on its own. */
+function tell(onQuery: (event: QueryEvent) => void, event: QueryEvent): void {
+  try {
+    onQuery(event);
+  } catch (error) {
+    process.emitWarning(`the onQuery hook threw: ${String(error)}`, { type: "PostkitWarning", code: "ON_QUERY" });
+  }
 }
 
 function decode<T>(name: string, schema: Schema<T>, value: unknown): T {

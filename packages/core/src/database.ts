@@ -9,11 +9,9 @@ import type { Statement } from "./statement.ts";
 const cancelTimeoutMs = 2_000;
 
 export interface DatabaseOptions {
-  /** Connection string, when the pool is to be opened here. */
-  connectionString?: string | undefined;
-  /** Further settings of the pool opened here: size, TLS, time-outs, as pg takes them. */
+  /** Settings of the pool to be opened here, as pg takes them. */
   pool?: pg.PoolConfig | undefined;
-  /** A pg Pool that stays the caller's. */
+  /** A pg Pool that stays the caller's, instead. */
   db?: pg.Pool | undefined;
   /** Use named prepared statements. */
   prepare: boolean;
@@ -21,84 +19,85 @@ export interface DatabaseOptions {
 
 /** A pool of connections on which every call is one statement and no session state is left behind. */
 export class Database implements Runner {
+  readonly joins = false;
   readonly pool: pg.Pool;
   readonly #ownsPool: boolean;
   readonly #prepare: boolean;
 
-  constructor({ connectionString, pool, db, prepare }: DatabaseOptions) {
+  constructor({ pool, db, prepare }: DatabaseOptions) {
     this.#ownsPool = db === undefined;
     this.#prepare = prepare;
-    this.pool = db ?? openPool({ ...pool, ...(connectionString === undefined ? {} : { connectionString }) });
+    this.pool = db ?? openPool(pool ?? {});
   }
 
-  run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
-    return this.withConnection(options, what, (connection) => connection.run(statement));
-  }
-
-  /** Checks a connection out for `work`; an SQL error does not cost the connection, a broken or stalled one goes. */
-  async withConnection<T>(
-    options: CallOptions,
-    what: string,
-    work: (connection: Connection) => Promise<T>,
-  ): Promise<T> {
+  async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
     const limits = new Limits(options, what);
     try {
-      const client = await limits.race(this.#checkOut, releaseLate);
-      const connection = new Connection(client, limits, this.#prepare);
-      try {
-        return await work(connection);
-      } finally {
-        if (connection.wasGivenUp) this.#cancel(client);
-        connection.giveBack();
-      }
+      return await this.#runOnce(statement, limits, this.#prepare);
+    } catch (error) {
+      if (!this.#prepare || !isStalePreparedStatement(error)) throw error;
+      return await this.#runOnce(statement, limits, false);
     } finally {
       limits.end();
     }
+  }
+
+  /**
+   * Checks a connection out for `work`; an SQL error does not cost the connection, a broken or stalled one goes.
+   *
+   * @param checkOutTimeoutMs longest wait for a connection, within the limits
+   */
+  async withConnection<T>(
+    limits: Limits,
+    checkOutTimeoutMs: number,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const checkOutLimits = new Limits({ timeoutMs: checkOutTimeoutMs }, "waiting for a connection");
+    let client: pg.PoolClient;
+    try {
+      client = await limits.race(() => checkOutLimits.race(this.#checkOut, release), release);
+    } finally {
+      checkOutLimits.end();
+    }
+    return this.#useAndGiveBack(new Connection(client, limits, this.#prepare), work);
   }
 
   async close(): Promise<void> {
     if (this.#ownsPool && !this.pool.ended) await this.pool.end();
   }
 
+  async #runOnce(statement: Statement, limits: Limits, prepare: boolean): Promise<QueryResult> {
+    const client = await limits.race(this.#checkOut, release);
+    return this.#useAndGiveBack(new Connection(client, limits, prepare), (connection) => connection.run(statement));
+  }
+
+  async #useAndGiveBack<T>(connection: Connection, work: (connection: Connection) => Promise<T>): Promise<T> {
+    try {
+      return await work(connection);
+    } finally {
+      connection.giveBack();
+      if (connection.wasGivenUp) cancel(connection.client, this.pool.options);
+    }
+  }
+
   readonly #checkOut = (): Promise<pg.PoolClient> =>
     this.pool.connect().catch((error: unknown) => {
       throw connectError(error);
     });
-
-  /** Asks the server, on a connection of its own, to end what still runs for a call that was given up. */
-  #cancel(client: pg.PoolClient): void {
-    const { processID, secretKey } = client as unknown as { processID?: number; secretKey?: unknown };
-    if (processID === undefined || secretKey === undefined) return;
-    const activeQuery = {};
-    const canceller = new pg.Client(this.pool.options) as pg.Client & {
-      connection: { stream: { destroy(): void }; on(event: string, listener: () => void): void };
-      cancel(target: object, query: object): void;
-    };
-    const timer = setTimeout(() => canceller.connection.stream.destroy(), cancelTimeoutMs);
-    timer.unref();
-    canceller.connection.on("error", () => {});
-    canceller.connection.on("end", () => clearTimeout(timer));
-    canceller.cancel({ activeQuery, processID, secretKey }, activeQuery);
-  }
 }
 
 /** One checked-out connection within the limits of one call or transaction. */
 export class Connection {
-  readonly #client: pg.PoolClient;
+  readonly client: pg.PoolClient;
   readonly #limits: Limits;
   readonly #prepare: boolean;
   #failure: Error | undefined;
 
   constructor(client: pg.PoolClient, limits: Limits, prepare: boolean) {
-    this.#client = client;
+    this.client = client;
     this.#limits = limits;
     this.#prepare = prepare;
     client.on("error", this.#onError);
-  }
-
-  /** The driver's client, which stands for the transaction on it. */
-  get client(): pg.PoolClient {
-    return this.#client;
   }
 
   get isBroken(): boolean {
@@ -116,34 +115,34 @@ export class Connection {
   }
 
   async run(statement: Statement, limits: Limits = this.#limits): Promise<QueryResult> {
-    if (this.#failure !== undefined) throw fromDriverError(this.#failure);
+    this.assertUsable();
     try {
       return await limits.race(() => this.#send(statement));
     } catch (error) {
-      const isSqlError = error instanceof pg.DatabaseError && !isConnectionFailure(error);
-      if (error instanceof Error && !isSqlError) this.#failure ??= error;
+      if (error instanceof Error && endsConnection(error)) this.#failure ??= error;
       throw fromDriverError(error);
     }
   }
 
-  #send({ text, values }: Statement): Promise<pg.QueryResult<Record<string, unknown>>> {
-    if (!this.#prepare || values.length === 0) return this.#client.query(text, values);
-    return this.#client.query({ name: statementName(text), text, values });
+  /** @throws what broke the connection */
+  assertUsable(): void {
+    if (this.#failure !== undefined) throw fromDriverError(this.#failure);
   }
 
   /** Returns the connection to its pool, or closes it when it can no longer be trusted. */
   giveBack(): void {
-    this.#client.off("error", this.#onError);
-    this.#client.release(this.isBroken ? (this.#failure ?? true) : undefined);
+    this.client.off("error", this.#onError);
+    this.client.release(this.isBroken ? (this.#failure ?? true) : undefined);
+  }
+
+  #send({ text, values }: Statement): Promise<pg.QueryResult<Record<string, unknown>>> {
+    if (!this.#prepare || values.length === 0) return this.client.query(text, values);
+    return this.client.query({ name: statementName(text), text, values });
   }
 
   readonly #onError = (error: Error): void => {
     this.#failure ??= error;
   };
-}
-
-function releaseLate(client: pg.PoolClient): void {
-  client.release();
 }
 
 /** Opens a pool that survives the loss of idle connections. */
@@ -158,18 +157,50 @@ export function openPool(config: pg.PoolConfig): pg.Pool {
   return pool;
 }
 
+/** Whatever keeps a connection from being made is one coded error, with the reason as its cause. */
 export function connectError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { message, code } = error as Error & { code?: string };
-  const isRefusal = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !isConnectionFailure({ message, code });
-  if (isRefusal) return error;
   return coreError("SYS_CONNECTION_FAILED", `no connection to the database: ${message || (code ?? "unknown")}`, {
     cause: error,
   });
 }
 
+function release(client: pg.PoolClient): void {
+  client.release();
+}
+
+function endsConnection(error: Error): boolean {
+  return isGivenUp(error) || isConnectionFailure(error) || isStalePreparedStatement(error);
+}
+
 function isGivenUp(error: unknown): boolean {
   return isPostkitError(error, "core.SYS_TIMEOUT") || isPostkitError(error, "core.SYS_ABORTED");
+}
+
+/**
+ * Whether a statement failed before it ran because its name or its plan is no longer what this connection believes:
+ * somebody deallocated it, or a migration changed what the function returns.
+ */
+function isStalePreparedStatement(error: unknown): boolean {
+  const { code, routine } = error as { code?: string; routine?: string };
+  return code === "26000" || code === "42P05" || (code === "0A000" && routine === "RevalidateCachedQuery");
+}
+
+/** Asks the server, on a connection of its own, to end what still runs for a call that was given up. */
+function cancel(client: pg.PoolClient, config: pg.ClientConfig): void {
+  const { processID, secretKey } = client as unknown as { processID?: number; secretKey?: unknown };
+  if (processID === undefined || secretKey === undefined) return;
+  const activeQuery = {};
+  const canceller = new pg.Client(config) as pg.Client & {
+    connection: { stream: { destroy(): void }; on(event: string, listener: () => void): void };
+    cancel(target: object, query: object): void;
+  };
+  const timer = setTimeout(() => canceller.connection.stream.destroy(), cancelTimeoutMs);
+  timer.unref();
+  canceller.connection.on("error", () => {});
+  canceller.connection.on("end", () => clearTimeout(timer));
+  canceller.cancel({ activeQuery, processID, secretKey }, activeQuery);
 }
 
 const statementNames = new Map<string, string>();

@@ -97,9 +97,11 @@ export function moduleError<R extends ErrorRegistry>(
 /** What drivers put on the error of a failed statement. */
 interface DriverError {
   message: string;
-  code?: string;
-  detail?: string;
-  hint?: string;
+  code?: string | undefined;
+  detail?: string | undefined;
+  hint?: string | undefined;
+  /** Only what the server sent has one; FATAL and PANIC end the connection. */
+  severity?: string | undefined;
 }
 
 /**
@@ -127,8 +129,8 @@ export function sqlstateOf(error: unknown): string | undefined {
   return driverErrorOf(error)?.code;
 }
 
-function driverErrorOf(error: unknown): DriverError | undefined {
-  let outermost: DriverError | undefined;
+function driverErrorOf(error: unknown): (Error & DriverError) | undefined {
+  let outermost: (Error & DriverError) | undefined;
   for (let depth = 0, current = error; depth < 4 && current instanceof Error; depth += 1, current = current.cause) {
     const candidate = current as Error & DriverError;
     outermost ??= candidate;
@@ -137,15 +139,17 @@ function driverErrorOf(error: unknown): DriverError | undefined {
   return outermost;
 }
 
-const lostCodes = new Set(["57P01", "57P02", "57P03", "57P05", "ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT"]);
+const socketCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ENOTCONN", "CONNECTION_CLOSED"]);
 
+/** Errors of pg itself that carry no code. */
 const lostMessage =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|server conn crashed|server closed the connection)/i;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/i;
 
-/** Whether an error means that the connection can no longer be used. */
-export function isConnectionFailure(error: { message: string; code?: string | undefined }): boolean {
-  const { code, message } = error;
-  return (code !== undefined && (lostCodes.has(code) || code.startsWith("08"))) || lostMessage.test(message);
+/** Whether an error means that the connection can no longer be used; one that the server calls ERROR does not. */
+export function isConnectionFailure(error: Error): boolean {
+  const { severity, code, message } = error as DriverError;
+  if (severity !== undefined) return severity === "FATAL" || severity === "PANIC";
+  return (code !== undefined && socketCodes.has(code)) || lostMessage.test(message);
 }
 
 function jsonOrText(text: string | undefined): unknown {

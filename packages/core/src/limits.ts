@@ -8,6 +8,9 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+/** Longest time a timer can wait; more, some 25 days, is no limit. */
+const timerMsMax = 2 ** 31 - 1;
+
 /** Holds the steps of one call to its deadline and its signal. */
 export class Limits {
   readonly #signal: AbortSignal | undefined;
@@ -19,7 +22,10 @@ export class Limits {
   constructor({ signal, timeoutMs }: CallOptions, what: string) {
     this.#what = what;
     this.#signal = signal;
-    if (timeoutMs !== undefined && timeoutMs !== Infinity) {
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+      throw coreError("VAL_ARGUMENT", `timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
+    }
+    if (timeoutMs !== undefined && timeoutMs <= timerMsMax) {
       this.#timer = setTimeout(() => this.#expire("SYS_TIMEOUT", `took longer than ${timeoutMs} ms`), timeoutMs);
     }
     if (signal?.aborted === true) this.#onAbort();

@@ -9,16 +9,28 @@ export interface CastParameter {
 /** What may be passed to a function's parameter; `undefined` leaves the parameter to its default. */
 export type Parameter = string | number | boolean | bigint | null | undefined | CastParameter;
 
+const earliestTime = Date.parse("0001-01-01T00:00:00Z");
+const latestTime = Date.parse("9999-12-31T23:59:59.999Z");
+
 export function json(value: unknown): CastParameter {
   return { text: value === undefined ? null : JSON.stringify(value), type: "jsonb" };
 }
 
-/** @throws `core.VAL_ARGUMENT` for an invalid Date. */
+/** @throws `core.VAL_ARGUMENT` for an invalid Date, or one outside the years 1 to 9999 */
 export function timestamp(value: Date | null): CastParameter {
-  if (value !== null && Number.isNaN(value.getTime())) {
-    throw coreError("VAL_ARGUMENT", "an invalid Date was given where a point in time is needed");
+  if (value !== null && !(value.getTime() >= earliestTime && value.getTime() <= latestTime)) {
+    throw coreError("VAL_ARGUMENT", "a point in time must be a valid Date of the years 1 to 9999");
   }
-  return { text: value === null ? null : value.toISOString(), type: "timestamptz" };
+  return { text: value === null ? null : timestampText(value), type: "timestamptz" };
+}
+
+/** ISO 8601 signs years before 1 and after 9999, and counts a year 0; PostgreSQL does neither. */
+function timestampText(value: Date): string {
+  const text = value.toISOString();
+  const year = value.getUTCFullYear();
+  if (year >= 1 && year <= 9999) return text;
+  const afterYear = text.slice(text.indexOf("-", 1));
+  return year > 0 ? `${year}${afterYear}` : `${String(1 - year).padStart(4, "0")}${afterYear} BC`;
 }
 
 /** A duration: milliseconds, or ISO 8601 as `P7D`. @throws `core.VAL_ARGUMENT` for a number that is not finite. */
@@ -26,7 +38,8 @@ export function interval(value: number | string | null): CastParameter {
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw coreError("VAL_ARGUMENT", "a duration in milliseconds must be a finite number");
   }
-  return { text: typeof value === "number" ? `${value} milliseconds` : value, type: "interval" };
+  // Microseconds are what an interval holds, and an exponent is not what it reads.
+  return { text: typeof value === "number" ? `${value.toFixed(3)} milliseconds` : value, type: "interval" };
 }
 
 export function textArray(values: readonly (string | null)[] | null): CastParameter {

@@ -34,11 +34,11 @@ export interface PostkitOptions<M extends Modules> {
    * @defaultValue false
    */
   prepare?: boolean | undefined;
-  /** Told after each call of a module's function; what it throws is the caller's to see. */
+  /** Told after each call of a module's function; what it throws becomes a process warning. */
   onQuery?: ((event: QueryEvent) => void) | undefined;
 }
 
-interface Scoped<M extends Modules, Self> {
+interface Scoped<Self> {
   /** The tenant of this handle. */
   readonly namespace: string;
   /** The same handle for another tenant. */
@@ -47,18 +47,21 @@ interface Scoped<M extends Modules, Self> {
   withActor(actor: Actor): Self;
   /** The same handle with further context settings by their name after `postkit.`; undefined takes one away. */
   withSettings(settings: Readonly<Record<string, string | undefined>>): Self;
-  /** The same modules inside a transaction that you opened and will end. */
-  on(executor: Executor): Transaction<M>;
 }
 
-interface TransactionBase<M extends Modules> extends Scoped<M, Transaction<M>> {
+interface TransactionBase<M extends Modules> extends Scoped<Transaction<M>> {
   /** Runs a statement of yours inside the transaction. */
   query<Row = Record<string, unknown>>(text: string, values?: unknown[], options?: CallOptions): Promise<{ rows: Row[] }>;
   /** Runs `work` behind a savepoint: when it throws, what it did is undone and the transaction goes on. */
   transaction<T>(work: (tx: Transaction<M>) => Promise<T>): Promise<T>;
 }
 
-interface PostkitBase<M extends Modules> extends Scoped<M, Postkit<M>>, AsyncDisposable {
+interface PostkitBase<M extends Modules> extends Scoped<Postkit<M>>, AsyncDisposable {
+  /**
+   * The same modules inside a transaction that you opened and will end: a pg client as it is, other libraries through
+   * a one-line adapter. Calls have no time-out here unless they ask for one; after one was reached, roll back.
+   */
+  on(executor: Executor): Transaction<M>;
   /** The pool in use. */
   readonly pool: pg.Pool;
   /**
@@ -94,10 +97,13 @@ export function createPostkit<const M extends Modules>(options: PostkitOptions<M
   if (db !== undefined && (connectionString !== undefined || pool !== undefined)) {
     throw coreError("VAL_ARGUMENT", "give either db or connectionString and pool, not both");
   }
+  if (db === undefined && connectionString === undefined && pool === undefined) {
+    throw coreError("VAL_ARGUMENT", "connectionString is undefined; to use the PG* environment variables give pool: {}");
+  }
   const taken = Object.keys(options.modules).find((name) => reservedNames.has(name));
   if (taken !== undefined) throw coreError("VAL_ARGUMENT", `a module cannot be called ${taken} on the handle`);
   const shared: Shared<M> = {
-    database: new Database({ connectionString, pool, db, prepare }),
+    database: new Database({ pool: connectionString === undefined ? pool : { ...pool, connectionString }, db, prepare }),
     modules: options.modules,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     onQuery: options.onQuery,
@@ -130,8 +136,9 @@ function postkitHandle<M extends Modules>(shared: Shared<M>, context: Context): 
   const { database, modules, timeoutMs } = shared;
   const close = () => database.close();
   const base: PostkitBase<M> = {
-    ...scopedPart(shared, context, (changed) => postkitHandle(shared, changed)),
+    ...scopedPart(context, (changed) => postkitHandle(shared, changed)),
     pool: database.pool,
+    on: (executor) => transactionHandle({ ...shared, timeoutMs: Infinity }, context, joinedScope(executor)),
     transaction: (work, options = {}) =>
       runTransaction(database, timeoutMs, options, (scope) => work(transactionHandle(shared, context, scope))),
     migrate: (options = {}) => migrate(database.pool, { modules: Object.values(modules), ...options }),
@@ -147,7 +154,7 @@ function transactionHandle<M extends Modules>(
   scope: TransactionScope,
 ): Transaction<M> {
   const base: TransactionBase<M> = {
-    ...scopedPart(shared, context, (changed) => transactionHandle(shared, changed, scope)),
+    ...scopedPart(context, (changed) => transactionHandle(shared, changed, scope)),
     query: async <Row>(text: string, values: unknown[] = [], options: CallOptions = {}) => {
       const result = await scope.run({ text, values }, { timeoutMs: shared.timeoutMs, ...options }, "query");
       return result as { rows: Row[] };
@@ -157,17 +164,12 @@ function transactionHandle<M extends Modules>(
   return withClients(base, shared, context, scope);
 }
 
-function scopedPart<M extends Modules, Self>(
-  shared: Shared<M>,
-  context: Context,
-  derive: (changed: Context) => Self,
-): Scoped<M, Self> {
+function scopedPart<Self>(context: Context, derive: (changed: Context) => Self): Scoped<Self> {
   return {
     namespace: context.namespace,
     withNamespace: (namespace) => derive({ ...context, namespace: assertNamespace(namespace) }),
     withActor: (actor) => derive(withSettings(context, actorSettings(actor))),
     withSettings: (settings) => derive(withSettings(context, settings)),
-    on: (executor) => transactionHandle(shared, context, joinedScope(executor)),
   };
 }
 

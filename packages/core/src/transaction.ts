@@ -6,61 +6,58 @@ import type { Executor, QueryResult } from "./executor.ts";
 import { Limits, type CallOptions } from "./limits.ts";
 import type { Statement } from "./statement.ts";
 
-export interface TransactionOptions extends CallOptions {
+export interface TransactionOptions {
+  /** Rolls the transaction back and closes its connection. */
+  signal?: AbortSignal | undefined;
+  /** Longest time of the whole in milliseconds, retries included. @defaultValue none; each statement has its own */
+  timeoutMs?: number | undefined;
   /** @defaultValue the server's default, usually `read committed` */
-  isolation?: "read committed" | "repeatable read" | "serializable";
+  isolation?: "read committed" | "repeatable read" | "serializable" | undefined;
   /**
    * How often the whole function is run again after a serialization failure, a deadlock, or a connection lost before
    * commit was sent. @defaultValue 0
    */
-  retries?: number;
+  retries?: number | undefined;
 }
 
 type Send = (statement: Statement, options: CallOptions, what: string) => Promise<QueryResult>;
 
 /** A transaction in which statements run, ours or the caller's, down to one savepoint. */
 export class TransactionScope implements Runner {
-  readonly scope: object;
+  readonly joins = true;
   readonly #send: Send;
   readonly #depth: number;
   #state: "open" | "nested" | "closed" = "open";
 
-  constructor(scope: object, send: Send, depth = 0) {
-    this.scope = scope;
+  constructor(send: Send, depth = 0) {
     this.#send = send;
     this.#depth = depth;
   }
 
   async run(statement: Statement, options: CallOptions = {}, what = "query"): Promise<QueryResult> {
-    if (this.#state === "closed") {
-      throw coreError("BIZ_TRANSACTION_CLOSED", `${what} was called on a transaction that has ended`);
-    }
+    this.#assertOpen(what);
     return this.#send(statement, options, what);
   }
 
   /** Runs `work` behind a savepoint: what fails in it is undone, what came before stays. */
   async nested<T>(work: (scope: TransactionScope) => Promise<T>): Promise<T> {
-    if (this.#state === "nested") {
-      throw coreError(
-        "BIZ_TRANSACTION_NESTED",
-        "a nested transaction is already open here: await it before the next, or nest on its own handle",
-      );
-    }
-    const name = `postkit_${this.#depth + 1}`;
-    await this.run({ text: `savepoint ${name}`, values: [] });
+    this.#assertOpen("a nested transaction");
     this.#state = "nested";
-    const inner = new TransactionScope(this.scope, this.#send, this.#depth + 1);
+    const inner = new TransactionScope(this.#send, this.#depth + 1);
+    const savepoint = `postkit_${this.#depth + 1}`;
     try {
-      const result = await work(inner);
-      inner.close();
-      this.#state = "open";
-      await this.run({ text: `release savepoint ${name}`, values: [] });
-      return result;
-    } catch (error) {
+      await this.#control(`savepoint ${savepoint}`);
+      try {
+        const result = await work(inner);
+        await this.#release(savepoint);
+        return result;
+      } catch (error) {
+        await this.#undo(savepoint);
+        throw error;
+      }
+    } finally {
       inner.close();
       if (this.#state === "nested") this.#state = "open";
-      await this.#undo(name);
-      throw error;
     }
   }
 
@@ -68,29 +65,60 @@ export class TransactionScope implements Runner {
     this.#state = "closed";
   }
 
-  async #undo(name: string): Promise<void> {
+  #assertOpen(what: string): void {
+    if (this.#state === "closed") {
+      throw coreError("BIZ_TRANSACTION_CLOSED", `${what} was called on a transaction that has ended`);
+    }
+    if (this.#state === "nested") {
+      throw coreError(
+        "BIZ_TRANSACTION_NESTED",
+        `${what} was called while a nested transaction is open, which could undo it: use the nested handle, or await its end`,
+      );
+    }
+  }
+
+  #control(text: string): Promise<QueryResult> {
+    return this.#send({ text, values: [] }, {}, text);
+  }
+
+  async #release(savepoint: string): Promise<void> {
     try {
-      await this.run({ text: `rollback to savepoint ${name}`, values: [] });
-      await this.run({ text: `release savepoint ${name}`, values: [] });
+      await this.#control(`release savepoint ${savepoint}`);
+    } catch (error) {
+      throw sqlstateOf(error) === "25P02" ? rolledBackError("the nested transaction", error) : error;
+    }
+  }
+
+  async #undo(savepoint: string): Promise<void> {
+    try {
+      await this.#control(`rollback to savepoint ${savepoint}`);
+      await this.#control(`release savepoint ${savepoint}`);
     } catch {
       // The connection is gone, and with it the transaction: the caller gets the error that led here.
     }
   }
 }
 
-/** The scope of a transaction that the caller opened on an executor of his own. */
+/** Executors on which a call was given up while its statement ran on: nothing may follow but the caller's rollback. */
+const givenUp = new WeakSet<Executor>();
+
+/** The scope of a transaction that the caller opened on an executor of his own, and that he alone ends. */
 export function joinedScope(executor: Executor): TransactionScope {
-  if (typeof (executor as { query?: unknown } | null)?.query !== "function") {
+  if (typeof (executor as { query?: unknown } | null | undefined)?.query !== "function") {
     throw coreError("VAL_ARGUMENT", "on() takes an object with query(text, values)");
   }
   if ("totalCount" in executor) {
     throw coreError("VAL_ARGUMENT", "on() takes one connection inside a transaction, not a pool");
   }
-  return new TransactionScope(executor, async ({ text, values }, options, what) => {
+  return new TransactionScope(async ({ text, values }, options, what) => {
+    if (givenUp.has(executor)) {
+      throw coreError("BIZ_TRANSACTION_CLOSED", `a call before ${what} was given up: roll the transaction back`);
+    }
     const limits = new Limits(options, what);
     try {
       return (await limits.race(() => executor.query(text, values))) as QueryResult;
     } catch (error) {
+      if (limits.hasExpired) givenUp.add(executor);
       throw fromDriverError(error);
     } finally {
       limits.end();
@@ -101,50 +129,61 @@ export function joinedScope(executor: Executor): TransactionScope {
 /**
  * Runs `work` in a transaction of its own and commits it, or rolls it back when it throws.
  *
- * @param statementTimeoutMs longest time for each single statement, `begin` and `commit` included
+ * @param statementTimeoutMs longest time for each single statement, `begin` and `commit` included, and for the wait
+ * for a connection
  */
 export async function runTransaction<T>(
   database: Database,
   statementTimeoutMs: number,
-  { retries = 0, isolation, ...limits }: TransactionOptions,
+  { retries = 0, isolation, ...options }: TransactionOptions,
   work: (scope: TransactionScope) => Promise<T>,
 ): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await database.withConnection(limits, "transaction", (connection) =>
-        attemptTransaction(statementSender(connection, statementTimeoutMs), connection, isolation, work),
-      );
-    } catch (error) {
-      if (attempt >= retries || !isWorthRetrying(error)) throw error;
-      await setTimeout(retryDelayMs(attempt));
+  const limits = new Limits(options, "transaction");
+  try {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await database.withConnection(limits, statementTimeoutMs, (connection) =>
+          attemptTransaction(connection, statementTimeoutMs, isolation, work),
+        );
+      } catch (error) {
+        if (attempt >= retries || !isWorthRetrying(error)) throw error;
+        await limits.race(() => setTimeout(retryDelayMs(attempt)));
+      }
     }
+  } finally {
+    limits.end();
   }
 }
 
 async function attemptTransaction<T>(
-  send: Send,
   connection: Connection,
+  statementTimeoutMs: number,
   isolation: TransactionOptions["isolation"],
   work: (scope: TransactionScope) => Promise<T>,
 ): Promise<T> {
-  const scope = new TransactionScope({}, send);
-  await scope.run({ text: isolation === undefined ? "begin" : `begin isolation level ${isolation}`, values: [] });
+  const send = statementSender(connection, statementTimeoutMs);
+  const control = (text: string) => send({ text, values: [] }, {}, text);
+  await control(isolation === undefined ? "begin" : `begin isolation level ${isolation}`);
+  const scope = new TransactionScope(send);
   let result: T;
   try {
     result = await connection.within(() => work(scope));
     scope.close();
+    assertStillOpen(connection);
   } catch (error) {
     scope.close();
-    if (!connection.isBroken) await rollBack(send);
+    // A connection that cannot roll back is closed, which rolls back; the caller gets the error that led here.
+    if (!connection.isBroken) await control("rollback").catch(() => {});
     throw error;
   }
-  await commit(send);
+  await commit(control);
   return result;
 }
 
-/** Each statement of a transaction has its own limits inside those of the transaction. */
+/** Statements of a transaction go one after the other, each with limits of its own inside those of the transaction. */
 function statementSender(connection: Connection, statementTimeoutMs: number): Send {
-  return async (statement, options, what) => {
+  let last: Promise<unknown> = Promise.resolve();
+  const sendNow: Send = async (statement, options, what) => {
     const limits = new Limits({ timeoutMs: statementTimeoutMs, ...options }, what);
     try {
       return await connection.within(() => connection.run(statement, limits));
@@ -152,34 +191,39 @@ function statementSender(connection: Connection, statementTimeoutMs: number): Se
       limits.end();
     }
   };
+  return (...parameters) => {
+    const sent = last.then(() => sendNow(...parameters));
+    last = sent.catch(() => {});
+    return sent;
+  };
 }
 
-async function rollBack(send: Send): Promise<void> {
-  try {
-    await send({ text: "rollback", values: [] }, {}, "rollback");
-  } catch {
-    // A connection that cannot roll back is closed, which rolls back; the caller gets the error that led here.
+/** Before commit is sent, a lost connection is a lost transaction, and one that was ended by hand is no longer ours. */
+function assertStillOpen(connection: Connection): void {
+  connection.assertUsable();
+  const { client } = connection as { client: { getTransactionStatus?: () => string | null } };
+  if (client.getTransactionStatus?.() === "I") {
+    throw coreError("BIZ_TRANSACTION_CLOSED", "the transaction was ended by a statement inside it");
   }
 }
 
-async function commit(send: Send): Promise<void> {
+async function commit(control: (text: string) => Promise<QueryResult>): Promise<void> {
   let result: QueryResult;
   try {
-    result = await send({ text: "commit", values: [] }, {}, "commit");
+    result = await control("commit");
   } catch (error) {
-    if (isPostkitError(error, "core")) {
-      throw coreError("SYS_COMMIT_UNKNOWN", `the outcome of the commit is not known: ${error.message}`, {
-        cause: error,
-      });
-    }
-    throw error;
+    if (!isPostkitError(error, "core")) throw error;
+    throw coreError("SYS_COMMIT_UNKNOWN", `the outcome of the commit is not known: ${error.message}`, { cause: error });
   }
-  if (result.command === "ROLLBACK") {
-    throw coreError(
-      "BIZ_TRANSACTION_ROLLED_BACK",
-      "the transaction was rolled back: a statement in it had failed and the error was not passed on",
-    );
-  }
+  if (result.command === "ROLLBACK") throw rolledBackError("the transaction");
+}
+
+function rolledBackError(what: string, cause?: unknown): Error {
+  return coreError(
+    "BIZ_TRANSACTION_ROLLED_BACK",
+    `${what} was rolled back: a statement in it had failed and the error was not passed on`,
+    { cause },
+  );
 }
 
 function isWorthRetrying(error: unknown): boolean {
