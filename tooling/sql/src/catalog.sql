@@ -10,11 +10,16 @@ namespaces as (
   where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     and n.nspname !~ '^pg_(toast_)?temp_'
 ),
+dated_partitions as (
+  select c.oid
+  from pg_class c
+  where c.relispartition and c.relkind in ('r', 'p') and c.relname ~ '_(y\d{4}m\d{2}|\d{8})$'
+),
 relations as (
   select c.*, c.oid::regclass::text as name
   from pg_class c
   join namespaces n on n.oid = c.relnamespace
-  where not (c.relispartition and c.relkind in ('r', 'p') and c.relname ~ '_(y\d{4}m\d{2}|\d{8})$')
+  where c.oid not in (table dated_partitions)
 ),
 tables as (
   select * from relations where relkind in ('r', 'p', 'f')
@@ -36,10 +41,17 @@ types as (
   left join pg_class c on c.oid = t.typrelid
   where t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c')
 ),
+-- what a range type or an extension brings along
+brought_along as (
+  select d.classid, d.objid
+  from pg_depend d
+  where d.deptype in ('i', 'e') and d.classid in ('pg_proc'::regclass, 'pg_cast'::regclass)
+),
 functions as (
   select p.*, p.oid::regprocedure::text as name
   from pg_proc p
   join namespaces n on n.oid = p.pronamespace
+  where ('pg_proc'::regclass, p.oid) not in (table brought_along)
 ),
 acls (class, object_id, sub_id, acl, usual) as (
   select 'pg_namespace', n.oid, 0, n.nspacl, acldefault('n', n.nspowner)
@@ -308,7 +320,7 @@ union all
     jsonb_build_object('of', o.type, 'identity', replace(o.identity, 'pg_catalog.', ''), 'text', d.description)
   from pg_description d
   cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-  where d.objoid >= 16384
+  where d.objoid >= 16384 and d.objoid not in (table dated_partitions)
 union all
   select 'privileges', o.type || ' ' || replace(o.identity, 'pg_catalog.', ''), null, g.class || ':' || g.object_id || ':' || g.sub_id,
     jsonb_build_object('of', o.type, 'identity', replace(o.identity, 'pg_catalog.', ''), 'grants', g.grants, 'default', g.usual)
@@ -340,7 +352,7 @@ union all
     union all select 'pg_foreign_server', oid from pg_foreign_server
   ) u (class, oid)
   cross join lateral pg_identify_object(u.class::regclass, u.oid, 0) o
-  where u.oid >= 16384
+  where u.oid >= 16384 and (u.class::regclass, u.oid) not in (table brought_along)
 )
 select kind, name, kind || ' ' || name as key, address, parent, definition
 from objects

@@ -8,7 +8,14 @@ import { findUnlisted, readModule, type SourceFile } from "./read-module.ts";
 import { Refusal } from "./refusal.ts";
 import { withScratch } from "./scratch.ts";
 import type { Server } from "./server.ts";
-import { coreName, hasSql, listModules, requireModule, type Workspace } from "./workspace.ts";
+import {
+  coreName,
+  hasSql,
+  listHistories,
+  listModules,
+  requireModule,
+  type Workspace,
+} from "./workspace.ts";
 
 /** What `check` found out about one module. */
 export interface Report {
@@ -33,8 +40,10 @@ export async function check(
   return reports;
 }
 
+/** Core, every module, and every history: one whose module is gone is refused as such. */
 function everything(workspace: Workspace): string[] {
-  return [...(hasSql(workspace, coreName) ? [coreName] : []), ...listModules(workspace)];
+  const modules = [...listModules(workspace), ...listHistories(workspace)].sort();
+  return [...new Set([...(hasSql(workspace, coreName) ? [coreName] : []), ...modules])];
 }
 
 /** A refusal ends the work on one module, not on the others, and keeps what was found before it. */

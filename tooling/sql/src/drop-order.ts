@@ -17,7 +17,7 @@ export function dropWholes(
     to: wholeOf(needed),
   }));
   return order(
-    facets.filter((facet) => wholeOf(facet) === facet),
+    facets.filter((facet) => facet.address !== null && wholeOf(facet) === facet),
     ties,
   ).map(requireDrop);
 }
@@ -44,31 +44,30 @@ function order(facets: readonly Facet[], dependencies: readonly Tie[]): Facet[] 
   let ties = dependencies.filter(({ from, to }) => from !== to);
   while (remaining.size > 0) {
     const needed = new Set(ties.map((tie) => tie.to));
-    const free = [...remaining].filter((facet) => !needed.has(facet)).sort(newestFirst);
-    const next = free.length > 0 ? free.slice(0, 1) : detach(ties, remaining);
-    ties = ties.filter(({ by, from }) => !next.includes(by) && !next.includes(from));
-    next.forEach((facet) => remaining.delete(facet));
-    ordered.push(...next);
+    const [free] = [...remaining].filter((facet) => !needed.has(facet)).sort(newestFirst);
+    const next = free ?? detach(ties, remaining);
+    ties = ties.filter(({ by, from }) => by !== next && from !== next);
+    remaining.delete(next);
+    ordered.push(next);
   }
   return ordered;
 }
 
-/** Breaks a circle of tables and functions by taking triggers, policies and foreign keys off the tables. */
-function detach(ties: readonly Tie[], remaining: ReadonlySet<Facet>): Facet[] {
-  const parts = ties
+/** Breaks a circle of tables and functions by taking a trigger, policy or foreign key off its table. */
+function detach(ties: readonly Tie[], remaining: ReadonlySet<Facet>): Facet {
+  const [part] = ties
     .filter(
       ({ by, from, to }) =>
         detachable.has(by.kind) && by !== from && remaining.has(from) && remaining.has(to),
     )
-    .map(({ by }) => by);
-  if (parts.length === 0) {
-    const names = [...remaining].map((facet) => `  ${facet.key}`);
-    throw new Refusal(
-      "these need each other or something that stays, so that none can be dropped first:",
-      ...names,
-    );
-  }
-  return [...new Set(parts)].sort(newestFirst);
+    .map(({ by }) => by)
+    .sort(newestFirst);
+  if (part !== undefined) return part;
+  const names = [...remaining].map((facet) => `  ${facet.key}`);
+  throw new Refusal(
+    "these need each other or something that stays, so that none can be dropped first:",
+    ...names,
+  );
 }
 
 const detachable = new Set(["trigger", "policy", "rule", "constraint"]);

@@ -11,6 +11,14 @@ export function lintStatements(file: SqlFile): string[] {
       );
     if (control !== null)
       return [`${path}:${line}: ${control[0]}: every step runs inside one transaction already`];
+    if (/^set\s+(local\s+|session\s+)?search_path\b/i.test(bare)) {
+      return [
+        `${path}:${line}: qualify names instead: the search path would leak into other steps`,
+      ];
+    }
+    if (/\bbegin\s+atomic\b/i.test(bare)) {
+      return [`${path}:${line}: put the body in quotes: this tool does not read begin atomic`];
+    }
     if (/\bconcurrently\b/i.test(bare))
       return [`${path}:${line}: concurrently cannot run inside a transaction`];
     return [];

@@ -26,13 +26,17 @@ export function hasSql(workspace: Workspace, module: string): boolean {
   return existsSync(join(sqlFolder(workspace, module), "module.sql"));
 }
 
-/** Modules with a history, which is every package with a `sql/module.sql` but core, by name. */
+/** Every package with a `sql/module.sql` but core, by name. */
 export function listModules(workspace: Workspace): string[] {
-  return readdirSync(join(workspace.root, "packages"), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== coreName)
-    .map((entry) => entry.name)
-    .filter((name) => hasSql(workspace, name))
-    .sort();
+  return listFolders(join(workspace.root, "packages")).filter(
+    (name) => name !== coreName && hasSql(workspace, name),
+  );
+}
+
+/** Every folder of `migrations/`, by name. */
+export function listHistories(workspace: Workspace): string[] {
+  const path = join(workspace.root, "migrations");
+  return existsSync(path) ? listFolders(path) : [];
 }
 
 export function requireModule(workspace: Workspace, module: string): void {
@@ -57,4 +61,11 @@ export function packageVersion(workspace: Workspace, module: string): string {
 /** Until the first release a module's `0001_init` is written anew whenever its source changes. */
 export function isReleased(version: string): boolean {
   return !version.startsWith("0.0.");
+}
+
+function listFolders(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
 }

@@ -158,6 +158,39 @@ describe("check", () => {
     ]);
   });
 
+  it("leaves out partitions that are named by their date", async () => {
+    const schema = `create schema demo;
+create table demo.events (at timestamptz constraint events_pkey primary key) partition by range (at);
+`;
+    using fixture = createFixture({ "schema.sql": schema });
+    await freeze(server, fixture, { module: "demo", slug: "init" });
+    const partition = (
+      name: string,
+      month: number,
+    ) => `create table demo.${name} partition of demo.events
+for values from ('2026-0${month}-01') to ('2026-0${month + 1}-01');
+comment on table demo.${name} is 'Made by date';
+alter table demo.${name} enable row level security;
+`;
+    fixture.write(
+      "packages/demo/sql/schema.sql",
+      schema + partition("events_y2026m01", 1) + partition("events_20260201", 2),
+    );
+    expect(await problems(fixture)).toEqual([]);
+    fixture.write("packages/demo/sql/schema.sql", schema + partition("events_first", 1));
+    expect(await problems(fixture)).toContainEqual("only in sql/: table demo.events_first");
+  });
+
+  it("names a history whose module is gone", async () => {
+    using fixture = await createFrozen();
+    fixture.write("migrations/gone/0001_init.up.sql", "select 1;\n");
+    const reports = await check(server, fixture, []);
+    expect(reports.map(({ module, problems }) => ({ module, problems }))).toEqual([
+      { module: "demo", problems: [] },
+      { module: "gone", problems: ["no packages/gone/sql/module.sql; modules are: demo"] },
+    ]);
+  });
+
   it("names a statement of core that cannot run twice", async () => {
     using fixture = createFixture(demoModule);
     fixture.write("packages/core/sql/module.sql", "\\ir schema.sql\n");

@@ -32,6 +32,41 @@ function outline(text: string): string[] {
   return text.match(starts) ?? [];
 }
 
+const everyKind = `create schema demo;
+create type demo.mood as enum ('fine', 'tired');
+create domain demo.short_text as text constraint short_text_is_short check (length(value) < 10);
+comment on constraint short_text_is_short on domain demo.short_text is 'Short';
+create type demo.pair as (a int, b int);
+create type demo.span as range (subtype = int);
+create sequence demo.numbers;
+create table demo.parent (id int constraint parent_pkey primary key, favourite int, mood demo.mood);
+comment on constraint parent_pkey on demo.parent is 'Key';
+create table demo.child (
+  id serial constraint child_pkey primary key,
+  parent_id int constraint child_parent_id_fkey references demo.parent,
+  name demo.short_text,
+  number bigint default nextval('demo.numbers')
+);
+alter table demo.parent
+  add constraint parent_favourite_fkey foreign key (favourite) references demo.child;
+create statistics demo.child_statistics on parent_id, name from demo.child;
+revoke all on demo.child from public;
+grant select (id, name) on demo.child to public;
+grant usage on sequence demo.numbers to public;
+revoke usage on type demo.mood from public;
+create table demo.events (at timestamptz not null) partition by range (at);
+create table demo.events_default partition of demo.events default;
+create index events_at_idx on demo.events (at);
+create function demo.longer(a text, b text) returns text language sql
+set search_path = demo, pg_temp as 'select case when length(a) > length(b) then a else b end';
+create aggregate demo.longest(text) (sfunc = demo.longer, stype = text);
+create procedure demo.tidy() language sql
+set search_path = demo, pg_temp as 'delete from demo.events';
+create view demo.all_parents as select p.id from demo.parent p;
+create rule nothing as on insert to demo.all_parents do instead nothing;
+create materialized view demo.counts as select count(*) as number from demo.child;
+`;
+
 describe("freeze init", () => {
   it("writes the whole source up, and down a drop of each object where nothing needs it any more", async () => {
     using fixture = createFixture(demoModule);
@@ -71,6 +106,30 @@ create policy a_seen on demo.a using (demo.is_seen(a));
       "drop schema demo;",
       "",
     ]);
+  });
+
+  it("drops objects of every kind, tables that refer to each other among them", async () => {
+    using fixture = createFixture({ "schema.sql": everyKind });
+    expect(await freezeDemo(fixture, "init")).toMatchObject({ outcome: "sealed" });
+    expect(outline(fixture.read("migrations/demo/0001_init.down.sql"))).toEqual([
+      "-- destroys data: demo.child, demo.events, demo.parent",
+      "drop materialized view demo.counts;",
+      "drop view demo.all_parents;",
+      "drop procedure demo.tidy();",
+      "drop aggregate demo.longest(text);",
+      "drop function demo.longer(text,text);",
+      "drop table demo.events;",
+      "drop type demo.span;",
+      "drop type demo.pair;",
+      "alter table demo.parent drop constraint parent_favourite_fkey;",
+      "drop table demo.child;",
+      "drop table demo.parent;",
+      "drop sequence demo.numbers;",
+      "drop type demo.short_text;",
+      "drop type demo.mood;",
+      "drop schema demo;",
+    ]);
+    expect(await problems(fixture)).toEqual([]);
   });
 
   it("is written anew until the module is released", async () => {
@@ -114,6 +173,13 @@ create policy a_seen on demo.a using (demo.is_seen(a));
       "create function demo.f() returns int language sql as 'select 1';\n",
     );
     await expect(freezeDemo(fixture, "init")).rejects.toThrow("function demo.f() does not pin its");
+    fixture.write("packages/demo/sql/notes/lost.sql", "set local search_path = demo;\n");
+    await expect(freezeDemo(fixture, "init")).rejects.toThrow("lost.sql:1: qualify names instead");
+    fixture.write(
+      "packages/demo/sql/notes/lost.sql",
+      "create function demo.f() returns int begin atomic select 1; end;\n",
+    );
+    await expect(freezeDemo(fixture, "init")).rejects.toThrow("lost.sql:1: put the body in quotes");
   });
 });
 
