@@ -2,7 +2,7 @@ import { authz } from "@postkit/authz";
 import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { openSession, refusalOf } from "./support/session.ts";
+import { openSession, refusalOf, type Session } from "./support/session.ts";
 
 let db: TestDatabase;
 
@@ -11,6 +11,11 @@ beforeAll(async () => {
 });
 
 afterAll(() => db.drop());
+
+async function tenantOf(session: Session): Promise<string | null> {
+  const { rows } = await session.query<{ tenant: string | null }>(settings);
+  return rows[0]?.tenant || null;
+}
 
 const settings = `
   select current_setting('postkit.tenant_id', true) as tenant,
@@ -25,10 +30,9 @@ describe("set_tenant", () => {
     for (const end of ["commit", "rollback"]) {
       await app.query("begin");
       await app.call("set_tenant", { p_tenant_id: "acme" });
-      const { rows: inside } = await app.query(settings);
+      const inside = await tenantOf(app);
       await app.query(end);
-      const { rows: outside } = await app.query(settings);
-      expect([inside[0].tenant, outside[0].tenant || null]).toEqual(["acme", null]);
+      expect([inside, await tenantOf(app)]).toEqual(["acme", null]);
     }
   });
 
@@ -46,7 +50,7 @@ describe("set_tenant", () => {
     await app.query("savepoint s");
     await app.call("set_tenant", { p_tenant_id: "globex" });
     await app.query("rollback to s");
-    expect((await app.query(settings)).rows[0].tenant).toBe("acme");
+    expect(await tenantOf(app)).toBe("acme");
   });
 
   it.each(["acme", "O'Hara \\ Söhne", "a\u00a0b", "$1; drop schema authz", "𝒳".repeat(1024)])(
@@ -55,7 +59,7 @@ describe("set_tenant", () => {
       await using app = await openSession(db.app);
       await app.query("begin");
       await app.call("set_tenant", { p_tenant_id: tenant });
-      expect((await app.query(settings)).rows[0].tenant).toBe(tenant);
+      expect(await tenantOf(app)).toBe(tenant);
     },
   );
 
@@ -64,7 +68,7 @@ describe("set_tenant", () => {
     expect(await refusalOf(app.call("set_tenant", { p_tenant_id: " " }))).toMatchObject({
       code: "VAL_NAMESPACE_EMPTY",
     });
-    expect((await app.query(settings)).rows[0].tenant).toBe("acme");
+    expect(await tenantOf(app)).toBe("acme");
   });
 });
 

@@ -262,7 +262,7 @@ function keySizeCases(): RefusalCase[] {
     title: `${name}: a key of 2601 bytes`,
     name,
     // acme, doc, read, user: 15 bytes
-    args: { ...tuple, p_resource_id: `${long}é`, p_subject_id: `${"é".repeat(792)}` },
+    args: { ...tuple, p_resource_id: `${long}é`, p_subject_id: "é".repeat(792) },
     code: "VAL_KEY_TOO_LONG",
     sqlstate: "22001",
     message: /2601 bytes, the most is 2600$/,
