@@ -43,10 +43,11 @@ export function withSteps<C>(module: PostkitModule<C>, count: number): PostkitMo
   return { ...module, migrations: module.migrations.slice(0, count) };
 }
 
-/** What every module with grants has; this one gives nothing. */
+/** What every module has: here it gives all tables and functions. */
 export function grantFunction(schema: string): string {
   return `create function ${schema}._grant(p_role text, p_kind text) returns void language plpgsql as $$ begin
     execute format('grant usage on schema ${schema} to %I', p_role);
+    execute format('grant select, insert, update, delete on all tables in schema ${schema} to %I', p_role);
     execute format('grant execute on all functions in schema ${schema} to %I', p_role);
   end $$;
   revoke all on function ${schema}._grant(text, text) from public;`;
