@@ -1,1 +1,2 @@
-export {};
+export { exitCodes, type ExitCode } from "./exit-codes.ts";
+export { run } from "./run.ts";
