@@ -4,6 +4,8 @@
 \ir migrations/ensure_bookkeeping.sql
 \ir context/enter.sql
 \ir grants/tables.sql
+\ir grants/_installed_modules.sql
+\ir grants/_withdraw.sql
 \ir grants/_apply_grant.sql
 \ir grants/grant_role.sql
 \ir grants/revoke_role.sql

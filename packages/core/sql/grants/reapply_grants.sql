@@ -1,6 +1,7 @@
--- postkit.reapply_grants: applies every recorded grant again, since dropping a function drops its grants.
+-- postkit.reapply_grants: makes privileges what the recorded grants and the modules as they are now say.
 --
--- Roles that no longer exist are passed over.
+-- Dropping a function drops its grants, a new one is open to PUBLIC, and a later version may need less than an
+-- earlier one: so everything is taken back first. Roles that no longer exist are passed over.
 create or replace function postkit.reapply_grants()
 returns void
 language plpgsql
@@ -10,6 +11,10 @@ declare
   v_role text;
   v_kind text;
 begin
+  perform postkit._withdraw('public');
+  perform postkit._withdraw(r.rolname)
+  from pg_roles r
+  where exists (select from postkit.grants g where g.role_name = r.rolname);
   for v_role, v_kind in
     select g.role_name, g.kind
     from postkit.grants g

@@ -9,19 +9,13 @@ returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_schema text;
 begin
   delete from postkit.grants g where g.role_name = p_role;
   if not found then
     return false;
   end if;
   if exists (select from pg_roles r where r.rolname = p_role) then
-    for v_schema in select v.module from postkit.schema_versions v union all select 'postkit' loop
-      execute format('revoke all on all tables in schema %I from %I', v_schema, p_role);
-      execute format('revoke all on all routines in schema %I from %I', v_schema, p_role);
-      execute format('revoke all on schema %I from %I', v_schema, p_role);
-    end loop;
+    perform postkit._withdraw(p_role);
   end if;
   return true;
 end

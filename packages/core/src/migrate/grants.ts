@@ -33,8 +33,21 @@ interface ManualGrant {
   grantable: boolean;
 }
 
-/** What roles other than the owner may do now, to be given back to objects that a step drops and makes again. */
-export async function readPrivileges(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
+/**
+ * What people gave roles on a module's objects beyond its recorded grants, so that it can be given back to objects
+ * that a step drops and makes again. Applies the recorded grants as they are before the steps, to tell the two apart.
+ */
+export async function privilegesByHand(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
+  const all = await readPrivileges(client, modules);
+  if (all.length === 0) return [];
+  await client.query("select postkit.reapply_grants()");
+  const { rows } = await client.query<{ role_name: string }>("select distinct role_name from postkit.grants");
+  const recorded = new Set(rows.map(({ role_name }) => role_name));
+  const granted = new Set((await readPrivileges(client, modules)).map((grant) => JSON.stringify(grant)));
+  return all.filter((grant) => !recorded.has(grant.grantee) || !granted.has(JSON.stringify(grant)));
+}
+
+async function readPrivileges(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
   const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5, 6`, [modules]);
   return rows;
 }

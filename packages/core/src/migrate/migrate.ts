@@ -3,7 +3,7 @@ import { coreError } from "../errors.ts";
 import type { PostkitModule } from "../module.ts";
 import { applyStep, ensureCoreSchema, type AppliedResult } from "./apply.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
-import { missingGrants, readPrivileges, recordGrants, restorePrivileges, type GrantTo } from "./grants.ts";
+import { missingGrants, privilegesByHand, recordGrants, restorePrivileges, type GrantTo } from "./grants.ts";
 import { fileOf, stepsOf, type Step } from "./history.ts";
 import { lockedTransaction } from "./lock.ts";
 import { compare, selectSteps, type PlannedStep } from "./plan.ts";
@@ -82,6 +82,7 @@ export async function migrate(target: MigrationTarget, options: MigrateOptions):
     const planned = planSteps(work, first);
     if (options.dryRun === true) return { dryRun: true, steps: planned.map(planItem) };
     if (isUpToDate(work, first, planned)) return { dryRun: false, steps: [] };
+    assertPermitted(first, planned);
     return lockedTransaction(client, options.lockTimeoutMs ?? defaultLockTimeoutMs, () => run(client, work));
   });
 }
@@ -128,19 +129,17 @@ async function run(client: ClientBase, work: Work): Promise<MigrateResult> {
   const state = await readState(client, names);
   const planned = planSteps(work, state);
   assertDataLossAllowed(planned, options.allowDataLoss ?? false);
-  await permitted(() => ensureCoreSchema(client, state.coreVersion));
-  const privileges = await readPrivileges(client, names);
+  await ensureCoreSchema(client, state.coreVersion);
+  const byHand = await privilegesByHand(client, names);
   const results: AppliedResult[] = [];
   for (const [index, item] of planned.entries()) {
     const { module, name } = item.step;
     options.onStep?.({ module, name, direction: item.direction, index, total: planned.length });
-    results.push(await permitted(() => applyStep(client, item)));
+    results.push(await applyStep(client, item));
   }
-  await permitted(() => recordGrants(client, missingGrants(options.grantTo ?? [], state)));
-  if (planned.length > 0) {
-    await restorePrivileges(client, privileges);
-    await client.query("select postkit.reapply_grants()");
-  }
+  await recordGrants(client, missingGrants(options.grantTo ?? [], state));
+  await client.query("select postkit.reapply_grants()");
+  await restorePrivileges(client, byHand);
   return {
     dryRun: false,
     steps: planned.map((item, index) => ({ ...planItem(item), durationMs: results[index]?.durationMs ?? 0 })),
@@ -162,13 +161,13 @@ function assertDataLossAllowed(planned: readonly PlannedStep[], isAllowed: boole
   });
 }
 
-/** A role that lacks the rights learns that there is something to do, and that another role has to. */
-async function permitted<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { sqlstate, code, message } = error as { sqlstate?: string; code?: string; message?: string };
-    if ((sqlstate ?? code) !== "42501") throw error;
-    throw coreError("MIG_NOT_PERMITTED", `this role may not migrate, and steps or grants are pending: ${message}`, { cause: error });
-  }
+/** A role that may not migrate learns what there is to do, and that another role has to. */
+function assertPermitted({ mayMigrate }: State, planned: readonly PlannedStep[]): void {
+  if (mayMigrate) return;
+  const pending = planned.map(({ step, direction }) => fileOf(step, direction)).join(", ");
+  throw coreError(
+    "MIG_NOT_PERMITTED",
+    `this role may not migrate; pending: ${pending || "core's own schema or grants"}. Migrate as the owner of the schemas`,
+    { detail: { pending: planned.map(planItem) } },
+  );
 }

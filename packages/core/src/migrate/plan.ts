@@ -29,6 +29,7 @@ export function compare(module: string, steps: readonly Step[], state: State, al
   const known = new Map(steps.map((step) => [step.name, step]));
   const problem =
     foreignSchema(module, applied, state) ??
+    lostSchema(module, applied, state) ??
     editedStep(applied, known) ??
     (allowAhead ? undefined : unknownStep(applied, known)) ??
     missingStep(applied, steps);
@@ -81,6 +82,16 @@ function foreignSchema(module: string, applied: readonly AppliedStep[], state: S
   return coreError(
     "MIG_SCHEMA_FOREIGN",
     `a schema ${module} exists that was not made by these migrations: rename it (alter schema ${module} rename to …) before you migrate`,
+    { detail: { module, schema: module } },
+  );
+}
+
+function lostSchema(module: string, applied: readonly AppliedStep[], state: State): PostkitError | undefined {
+  if (applied.length === 0 || state.schemas.has(module)) return undefined;
+  return coreError(
+    "MIG_DRIFT",
+    `the schema ${module} is gone although its steps are recorded: restore it, or forget them with ` +
+      `"delete from postkit.migration_log where module = '${module}'; truncate postkit.${module}_migrations"`,
     { detail: { module, schema: module } },
   );
 }

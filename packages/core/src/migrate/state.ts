@@ -24,7 +24,10 @@ export interface State {
   /** Schemas that exist under one of the asked names, whoever made them. */
   readonly schemas: ReadonlySet<string>;
   readonly applied: readonly AppliedStep[];
+  /** Recorded grants of roles that exist and still have them. */
   readonly grants: readonly RecordedGrant[];
+  /** Whether this role may change the schemas: it owns core's, or may create it. */
+  readonly mayMigrate: boolean;
 }
 
 /**
@@ -35,8 +38,8 @@ export interface State {
  */
 export async function readState(client: ClientBase, modules: readonly string[]): Promise<State> {
   const { rows } = await client.query<CatalogRow>(catalogQuery, [modules]);
-  const [{ schemas, core_schema_exists, core_tables, readable } = emptyCatalog] = rows;
-  const found = { schemas: new Set(schemas) };
+  const [{ schemas, core_schema_exists, core_tables, readable, may_migrate } = emptyCatalog] = rows;
+  const found = { schemas: new Set(schemas), mayMigrate: may_migrate };
   if (!core_schema_exists) return { coreVersion: undefined, applied: [], grants: [], ...found };
   if (core_tables === 0) {
     throw coreError(
@@ -66,6 +69,7 @@ interface CatalogRow {
   core_schema_exists: boolean;
   core_tables: number;
   readable: boolean;
+  may_migrate: boolean;
 }
 
 interface RecordedRow {
@@ -74,7 +78,13 @@ interface RecordedRow {
   grants: RecordedGrant[];
 }
 
-const emptyCatalog: CatalogRow = { schemas: [], core_schema_exists: false, core_tables: 0, readable: false };
+const emptyCatalog: CatalogRow = {
+  schemas: [],
+  core_schema_exists: false,
+  core_tables: 0,
+  readable: false,
+  may_migrate: false,
+};
 const emptyRecord: RecordedRow = { version: null, applied: [], grants: [] };
 
 /** From the catalogs alone, which every role may read. */
@@ -89,7 +99,11 @@ const catalogQuery = `
         select from pg_catalog.pg_class c
         where c.relnamespace = p.oid and c.relname in ('core_schema', 'applied_steps', 'grants')
           and not pg_catalog.has_table_privilege(c.oid, 'select')
-      ) as readable
+      ) as readable,
+    case
+      when p.oid is null then pg_catalog.has_database_privilege(current_database(), 'create')
+      else pg_catalog.pg_has_role(p.nspowner, 'usage')
+    end as may_migrate
   from (select 1) one
   left join pg_catalog.pg_namespace p on p.nspname = 'postkit'`;
 
@@ -101,4 +115,6 @@ const recordedQuery = `
         'packageVersion', s.package_version, 'appliedBy', s.applied_by, 'appliedAt', s.applied_at
       ) order by s.module, s.name), '[]') from postkit.applied_steps s) as applied,
     (select coalesce(json_agg(json_build_object('roleName', g.role_name, 'kind', g.kind)), '[]')
-     from postkit.grants g) as grants`;
+     from postkit.grants g
+     join pg_catalog.pg_roles r on r.rolname = g.role_name
+     where pg_catalog.has_schema_privilege(r.oid, 'postkit', 'usage')) as grants`;

@@ -1,0 +1,17 @@
+-- postkit._withdraw: takes every privilege on core and the installed modules from a role, or from 'public'.
+create or replace function postkit._withdraw(p_grantee text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema text;
+  v_grantee text := case when p_grantee = 'public' then p_grantee else quote_ident(p_grantee) end;
+begin
+  for v_schema in select i.module from postkit._installed_modules() i (module) union all select 'postkit' loop
+    execute format('revoke all on all tables in schema %I from %s', v_schema, v_grantee);
+    execute format('revoke all on all routines in schema %I from %s', v_schema, v_grantee);
+    execute format('revoke all on schema %I from %s', v_schema, v_grantee);
+  end loop;
+end
+$$;
