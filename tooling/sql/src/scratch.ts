@@ -19,7 +19,7 @@ export async function withScratch<Result>(
   const database = `postkit_scratch_${randomBytes(6).toString("hex")}`;
   await administer(server, [
     createOwner,
-    `create database ${database} template template0 owner ${owner}`,
+    `create database ${database} template template0 strategy file_copy owner ${owner}`,
   ]);
   try {
     return await withClient(databaseUrl(server, database), async (client) => {

@@ -12,20 +12,13 @@ import { runSql, withScratch } from "../src/scratch.ts";
 import { openServer, type Server } from "../src/server.ts";
 import { demoModule } from "./demo-module.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
+import { createFrozen, demoDown as down, demoUp as up } from "./frozen-module.ts";
 
 let server: Server;
 beforeAll(async () => {
   server = await openServer(undefined);
 });
 afterAll(() => server.stop());
-
-const [up, down] = ["migrations/demo/0001_init.up.sql", "migrations/demo/0001_init.down.sql"];
-
-async function createFrozen(): Promise<Fixture> {
-  const fixture = createFixture(demoModule);
-  await freeze(server, fixture, { module: "demo", slug: "init" });
-  return fixture;
-}
 
 /** Changes a step as if it had been frozen that way. */
 function rewrite(fixture: Fixture, path: string, from: string, to: string): void {
@@ -39,7 +32,7 @@ async function problems(fixture: Fixture): Promise<string[]> {
 
 describe("check", () => {
   it("reports core and every module, with what was looked at", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.write("packages/core/sql/module.sql", "\\ir schema.sql\n");
     fixture.write("packages/core/sql/schema.sql", "create schema if not exists postkit;\n");
     const reports = await check(server, fixture, []);
@@ -50,7 +43,7 @@ describe("check", () => {
   });
 
   it("names a sealed file that was edited, deleted or never sealed", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.write(up, `${fixture.read(up)}-- edited\n`);
     expect(await problems(fixture)).toEqual([
       `${up} was edited after it was sealed: undo that and freeze a further step`,
@@ -62,7 +55,7 @@ describe("check", () => {
   });
 
   it("names a file that nothing loads", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.write("packages/demo/sql/lost.sql", "select 1;\n");
     expect(await problems(fixture)).toEqual([
       expect.stringMatching(/^packages\/demo\/sql\/lost.sql: no/),
@@ -70,7 +63,7 @@ describe("check", () => {
   });
 
   it("names the difference between history and source", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/shorten.sql", "10", "20");
     fixture.edit("notes/shorten.sql", "immutable", "stable");
     fixture.edit(
@@ -88,7 +81,7 @@ describe("check", () => {
   });
 
   it("names what a down step does not restore", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     const [from, to] = [
       "create schema demo;",
       "create schema demo;\ncreate type public.mood as enum ('fine');",
@@ -102,7 +95,7 @@ describe("check", () => {
   });
 
   it("names what a full down leaves", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     const [from, to] = [
       "create schema demo;",
       "create schema demo;\ncreate schema if not exists more;",
@@ -115,7 +108,7 @@ describe("check", () => {
   });
 
   it("names a down step that fails", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     rewrite(fixture, down, "drop view demo.shortest_note;\n", "");
     expect(await problems(fixture)).toEqual([
       `${down}: cannot drop view demo.short_notes because other objects depend on it (2BP01)`,
@@ -125,7 +118,7 @@ describe("check", () => {
   });
 
   it("refuses a down step that hides that it destroys data", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     rewrite(fixture, down, "-- destroys data: demo.notes\n", "");
     expect(await problems(fixture)).toEqual([
       `${down} drops data and does not say so: begin it with "-- destroys data: demo.notes"`,
@@ -182,7 +175,7 @@ alter table demo.${name} enable row level security;
   });
 
   it("names a history whose module is gone", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.write("migrations/gone/0001_init.up.sql", "select 1;\n");
     const reports = await check(server, fixture, []);
     expect(reports.map(({ module, problems }) => ({ module, problems }))).toEqual([
@@ -204,7 +197,7 @@ alter table demo.${name} enable row level security;
 
 describe("the down of a first step", () => {
   it("stops at an object that a user hung on ours, and destroys nothing", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     const [step] = readHistory(fixture, "demo");
     if (step === undefined) throw new Error("the fixture has no step");
     await withScratch(server, async (scratch) => {
@@ -219,7 +212,7 @@ describe("the down of a first step", () => {
   });
 
   it("leaves no scratch database behind", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     await check(server, fixture, []);
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();

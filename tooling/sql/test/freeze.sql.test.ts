@@ -5,6 +5,7 @@ import { freeze } from "../src/freeze.ts";
 import { openServer, type Server } from "../src/server.ts";
 import { demoModule } from "./demo-module.ts";
 import { createFixture, writeSource, type Fixture } from "./fixture.ts";
+import { createFrozen } from "./frozen-module.ts";
 
 let server: Server;
 beforeAll(async () => {
@@ -14,13 +15,6 @@ afterAll(() => server.stop());
 
 const freezeDemo = (fixture: Fixture, slug: string) =>
   freeze(server, fixture, { module: "demo", slug });
-
-/** A module whose first step is history. */
-async function createFrozen(): Promise<Fixture> {
-  const fixture = createFixture(demoModule);
-  await freezeDemo(fixture, "init");
-  return fixture;
-}
 
 async function problems(fixture: Fixture): Promise<string[]> {
   return (await check(server, fixture, ["demo"])).flatMap((report) => report.problems);
@@ -133,7 +127,7 @@ create policy a_seen on demo.a using (demo.is_seen(a));
   });
 
   it("is written anew until the module is released", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     expect(await freezeDemo(fixture, "init")).toMatchObject({ outcome: "unchanged" });
     fixture.edit("notes/shorten.sql", "10", "20");
     expect(await freezeDemo(fixture, "init")).toMatchObject({ outcome: "sealed" });
@@ -185,7 +179,7 @@ create policy a_seen on demo.a using (demo.is_seen(a));
 
 describe("freeze of a further step", () => {
   it("refuses to write one when nothing changed", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/shorten.sql", "-- demo.shorten: cuts a text.", "-- demo.shorten: cuts.");
     await expect(freezeDemo(fixture, "none")).rejects.toThrow(
       "demo: nothing changed since 0001_init",
@@ -193,7 +187,7 @@ describe("freeze of a further step", () => {
   });
 
   it("replaces a function in place and gives the previous text back", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/shorten.sql", "10", "20");
     expect(await freezeDemo(fixture, "longer")).toMatchObject({ outcome: "sealed" });
     const text = (length: number) => `-- demo.shorten: cuts a text.
@@ -212,7 +206,7 @@ $$;
   });
 
   it("takes the previous text from the step that wrote it last", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     for (const [from, to] of [
       ["10", "20"],
       ["20", "30"],
@@ -225,7 +219,7 @@ $$;
   });
 
   it("drops a function whose result changes with all that needs it, and makes all of it again", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/shorten.sql", "returns text", "returns varchar");
     fixture.edit(
       "notes/policies.sql",
@@ -255,7 +249,7 @@ $$;
   });
 
   it("makes a trigger again when its function cannot be replaced", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/_stamp.sql", "demo._stamp()\nreturns", "demo._stamp_words()\nreturns");
     fixture.edit(
       "notes/_stamp.sql",
@@ -274,7 +268,7 @@ $$;
   });
 
   it("follows changes of policies, privileges, comments and row security both ways", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/policies.sql", "using (", "for select using (");
     fixture.edit("notes/policies.sql", "alter table demo.notes force row level security;", "");
     fixture.edit("notes/tables.sql", "'What is noted'", "'What they noted'");
@@ -335,7 +329,7 @@ $$;
   });
 
   it("lists what concerns data for a person to write, and seals the step once that is right", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     writeSource(fixture, {
       ...demoModule,
       "tags.sql": `create table demo.tags (id int constraint tags_pkey primary key, name text);
@@ -395,7 +389,7 @@ comment on table demo.tags is 'Tags';
   });
 
   it("says that a new column goes last, and what else of a table differs", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/tables.sql", "  words text", "  author text,\n  words varchar");
     const { remaining } = await freezeDemo(fixture, "columns");
     expect(remaining.slice(0, 2)).toEqual([
@@ -427,7 +421,7 @@ set search_path = demo, pg_temp as 'select p_b';
   });
 
   it("refuses to go on from a history that was edited", async () => {
-    using fixture = await createFrozen();
+    using fixture = await createFrozen(server);
     fixture.edit("notes/shorten.sql", "10", "20");
     const path = "migrations/demo/0001_init.up.sql";
     fixture.write(path, fixture.read(path).replace("10", "15"));
