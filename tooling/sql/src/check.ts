@@ -68,7 +68,7 @@ async function checkCore(server: Server, workspace: Workspace, report: Report): 
   ]);
   const changes = differenceLines(first, second, { before: "the first run", after: "the second" });
   report.problems.push(
-    ...lintSearchPaths(first, "postkit"),
+    ...lintSearchPaths(first, "postkit", files),
     ...changes.map((change) => `packages/core/sql is not safe to run again: ${change}`),
   );
 }
@@ -84,7 +84,7 @@ async function checkModule(server: Server, workspace: Workspace, report: Report)
     ...steps.flatMap((step) => [...lintStatements(step.up), ...lintStatements(step.down)]),
   );
   const source = await buildSource(server, workspace, files);
-  problems.push(...lintSearchPaths(source, module));
+  problems.push(...lintSearchPaths(source, module, files));
   if (steps.length === 0) problems.push(`migrations/${module} is empty: freeze ${module} init`);
   else problems.push(...(await proveHistory(server, workspace, { module, steps, source })));
 }

@@ -76,6 +76,7 @@ async function freezeInit(
   if (isSame && findTampering(readChecksums(workspace), module, steps).length === 0) {
     return { step, outcome: "unchanged", remaining: [] };
   }
+  refuse(lintSearchPaths(source, module, files));
   refuse(await problemsOf(server, workspace, { module, steps: [step], source }));
   writeStep(workspace, module, step);
   seal(workspace, step);
@@ -97,9 +98,9 @@ function unsealedStep(workspace: Workspace, { module, slug, steps }: Draft): Ste
 }
 
 async function freezeNext(server: Server, workspace: Workspace, draft: Draft): Promise<Frozen> {
-  const { module, steps } = draft;
+  const { module, files, steps } = draft;
   const { step, source, byHand } = await planNext(server, workspace, draft);
-  refuse(lintSearchPaths(source, module));
+  refuse(lintSearchPaths(source, module, files));
   writeStep(workspace, module, step);
   const remaining =
     byHand.length > 0
@@ -120,16 +121,20 @@ async function sealLast(
   const left = [step.up, step.down].flatMap(({ path, text }) =>
     findByHand(text).map((line) => `${path}:${line}`),
   );
-  if (left.length > 0) {
-    throw new Refusal(
-      "write these statements and take their lines out, or delete the pair to have it written anew:",
-      ...left,
-    );
-  }
+  refuseStep(step, left);
   const source = await buildSource(server, workspace, files);
-  refuse(await problemsOf(server, workspace, { module, steps, source }));
+  refuse(lintSearchPaths(source, module, files));
+  refuseStep(step, await problemsOf(server, workspace, { module, steps, source }));
   seal(workspace, step);
   return { step, outcome: "sealed", remaining: [] };
+}
+
+function refuseStep(step: Step, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new Refusal(
+    `${step.name} is not complete; write what is missing, or delete the pair to have it written anew:`,
+    ...problems.map((problem) => `  ${problem}`),
+  );
 }
 
 async function problemsOf(
@@ -137,11 +142,7 @@ async function problemsOf(
   workspace: Workspace,
   claim: { module: string; steps: readonly Step[]; source: Catalog },
 ): Promise<string[]> {
-  const lint = claim.steps.flatMap((step) => [
-    ...lintStatements(step.up),
-    ...lintStatements(step.down),
-  ]);
-  const problems = [...lint, ...lintSearchPaths(claim.source, claim.module)];
+  const problems = claim.steps.flatMap(({ up, down }) => [up, down].flatMap(lintStatements));
   return problems.length > 0 ? problems : proveHistory(server, workspace, claim);
 }
 

@@ -1,4 +1,4 @@
-import type { Catalog } from "./catalog.ts";
+import type { Catalog, Facet, Json } from "./catalog.ts";
 import { readStatements } from "./split-statements.ts";
 import type { SqlFile } from "./sql-file.ts";
 
@@ -26,18 +26,36 @@ export function lintStatements(file: SqlFile): string[] {
 }
 
 /** Functions whose names would resolve differently for each caller. */
-export function lintSearchPaths(catalog: Catalog, schema: string): string[] {
+export function lintSearchPaths(
+  catalog: Catalog,
+  schema: string,
+  files: readonly SqlFile[],
+): string[] {
   return [...catalog.values()]
-    .filter(
-      ({ kind, name }) =>
-        (kind === "function" || kind === "procedure") && name.startsWith(`${schema}.`),
-    )
-    .filter(
-      ({ definition }) => definition["language"] !== "c" && definition["language"] !== "internal",
-    )
+    .filter(({ kind, name }) => routineKinds.has(kind) && name.startsWith(`${schema}.`))
+    .filter(({ definition }) => !compiledLanguages.has(definition["language"]))
     .filter(({ definition }) => !JSON.stringify(definition["settings"]).includes('"search_path='))
-    .map(
-      ({ key }) =>
-        `${key} does not pin its search_path: add "set search_path = ${schema}, pg_temp"`,
-    );
+    .map((facet) => {
+      const place = placeOf(facet, files) ?? facet.key;
+      return `${place}: pin the search path of ${facet.name}: "set search_path = ${schema}, pg_temp"`;
+    });
+}
+
+const routineKinds = new Set(["function", "procedure"]);
+
+const compiledLanguages = new Set<Json | undefined>(["c", "internal"]);
+
+/** Where a function of that name is created first; overloads share a file. */
+function placeOf({ name }: Facet, files: readonly SqlFile[]): string | undefined {
+  const wanted = withoutQuotes(name.slice(0, name.indexOf("(")));
+  const statement = files
+    .flatMap(readStatements)
+    .find(({ text }) => withoutQuotes(createdRoutine.exec(text)?.[1] ?? "") === wanted);
+  return statement && `${statement.path}:${statement.line}`;
+}
+
+const createdRoutine = /^create\s+(?:or\s+replace\s+)?(?:function|procedure)\s+([^\s(]+)/i;
+
+function withoutQuotes(name: string): string {
+  return name.replaceAll('"', "");
 }

@@ -166,7 +166,9 @@ create policy a_seen on demo.a using (demo.is_seen(a));
       "packages/demo/sql/notes/lost.sql",
       "create function demo.f() returns int language sql as 'select 1';\n",
     );
-    await expect(freezeDemo(fixture, "init")).rejects.toThrow("function demo.f() does not pin its");
+    await expect(freezeDemo(fixture, "init")).rejects.toThrow(
+      "lost.sql:1: pin the search path of demo.f()",
+    );
     fixture.write("packages/demo/sql/notes/lost.sql", "set local search_path = demo;\n");
     await expect(freezeDemo(fixture, "init")).rejects.toThrow("lost.sql:1: qualify names instead");
     fixture.write(
