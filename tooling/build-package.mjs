@@ -10,7 +10,7 @@ const folder = process.cwd();
 const name = basename(folder);
 
 rmSync(join(folder, "dist"), { recursive: true, force: true });
-node(join(root, "node_modules/typescript/bin/tsc"), "-p", folder);
+node(join(root, "node_modules/typescript/bin/tsc"), "-p", join(folder, "tsconfig.build.json"));
 if (existsSync(join(root, "migrations", name))) {
   const sql = join(root, "tooling/sql/src/cli.ts");
   node("--conditions=@postkit/source", "--import", "tsx", sql, "bundle", "--dist", name);
