@@ -1,6 +1,12 @@
 import { authz } from "@postkit/authz";
 import { createPostkit } from "@postkit/core";
-import { createTestDatabase, pgbouncerAvailable, race, startPgbouncer, type TestDatabase } from "@postkit/testkit";
+import {
+  createTestDatabase,
+  pgbouncerAvailable,
+  race,
+  startPgbouncer,
+  type TestDatabase,
+} from "@postkit/testkit";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -17,7 +23,11 @@ afterAll(() => db.drop());
 
 /** Every tenant has one note, which names it. */
 async function expectNoForeignAnswer(url: string): Promise<void> {
-  await using postkit = createPostkit({ connectionString: url, pool: { max: 4 }, modules: { probe, authz } });
+  await using postkit = createPostkit({
+    connectionString: url,
+    pool: { max: 4 },
+    modules: { probe, authz },
+  });
   const tenantOf = (index: number) => `tenant-${index % tenants}`;
   for (let index = 0; index < tenants; index += 1) {
     const tenant = postkit.withNamespace(tenantOf(index));
@@ -28,8 +38,13 @@ async function expectNoForeignAnswer(url: string): Promise<void> {
   const results = await race(calls, async (index) => {
     const name = tenantOf(index);
     const acts = index % 3 === 0;
-    const tenant = acts ? postkit.withNamespace(name).withActor({ actorId: `actor-${index}` }) : postkit.withNamespace(name);
-    const look = async ({ probe: caller, authz: permissions }: Pick<typeof postkit, "probe" | "authz">) => ({
+    const tenant = acts
+      ? postkit.withNamespace(name).withActor({ actorId: `actor-${index}` })
+      : postkit.withNamespace(name);
+    const look = async ({
+      probe: caller,
+      authz: permissions,
+    }: Pick<typeof postkit, "probe" | "authz">) => ({
       told: await whoami(caller),
       notes: await caller.rows("probe.list_notes", {}, as<{ namespace: string; body: string }>()),
       own: await permissions.check(`user:${name}`, "read", "doc:1"),
@@ -62,22 +77,25 @@ describe("two hundred concurrent calls of many tenants on four connections", () 
     await expectNoForeignAnswer(db.appUrl);
   });
 
-  it.skipIf(!pgbouncerAvailable())("each get their own through a pooler in transaction mode", async () => {
-    await forgetNotes();
-    await using pooler = await startPgbouncer(db.superUrl, { poolSize: 4 });
-    await expectNoForeignAnswer(pooler.url(db.name, db.appRole));
-    // Nothing is left on the pooler's own connections for whoever comes next.
-    const client = new pg.Client({ connectionString: pooler.url(db.name, db.appRole) });
-    await client.connect();
-    try {
-      for (let look = 0; look < 8; look += 1) {
-        const { rows } = await client.query(
-          "select coalesce(current_setting('postkit.tenant_id', true), '') || coalesce(current_setting('postkit.actor_id', true), '') as left",
-        );
-        expect(rows).toEqual([{ left: "" }]);
+  it.skipIf(!pgbouncerAvailable())(
+    "each get their own through a pooler in transaction mode",
+    async () => {
+      await forgetNotes();
+      await using pooler = await startPgbouncer(db.superUrl, { poolSize: 4 });
+      await expectNoForeignAnswer(pooler.url(db.name, db.appRole));
+      // Nothing is left on the pooler's own connections for whoever comes next.
+      const client = new pg.Client({ connectionString: pooler.url(db.name, db.appRole) });
+      await client.connect();
+      try {
+        for (let look = 0; look < 8; look += 1) {
+          const { rows } = await client.query(
+            "select coalesce(current_setting('postkit.tenant_id', true), '') || coalesce(current_setting('postkit.actor_id', true), '') as left",
+          );
+          expect(rows).toEqual([{ left: "" }]);
+        }
+      } finally {
+        await client.end();
       }
-    } finally {
-      await client.end();
-    }
-  });
+    },
+  );
 });

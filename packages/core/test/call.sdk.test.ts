@@ -1,7 +1,7 @@
 import { authz } from "@postkit/authz";
 import { createPostkit, json, type QueryEvent } from "@postkit/core";
 import { createTestDatabase, startProxy, type TestDatabase } from "@postkit/testkit";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
@@ -31,7 +31,11 @@ describe("a call outside a transaction", () => {
     { what: "an actor and a setting", actor: { actorId: "user:admin", reason: "ticket 42" } },
   ])("is one statement on the wire with $what", async ({ actor }) => {
     await using proxy = await startProxy(db.appUrl);
-    await using postkit = createPostkit({ connectionString: proxy.url, namespace: "acme", modules: { probe, authz } });
+    await using postkit = createPostkit({
+      connectionString: proxy.url,
+      namespace: "acme",
+      modules: { probe, authz },
+    });
     const acting = postkit.withActor(actor);
     await acting.authz.check("user:a", "read", "doc:1");
     proxy.forgetMessages();
@@ -49,8 +53,11 @@ describe("a call outside a transaction", () => {
     const postkit = open({ namespace: "counted" });
     const calls = 5;
     await postkit.authz.check("user:a", "read", "doc:counted");
-    await db.super.query("select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)");
-    for (let call = 0; call < calls; call += 1) await postkit.authz.check("user:a", "read", "doc:counted");
+    await db.super.query(
+      "select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)",
+    );
+    for (let call = 0; call < calls; call += 1)
+      await postkit.authz.check("user:a", "read", "doc:counted");
 
     const { rows } = await db.super.query<{ query: string; calls: number }>(
       `select s.query, s.calls::int from pg_stat_statements s
@@ -62,9 +69,16 @@ describe("a call outside a transaction", () => {
   });
 
   it("leaves no setting on the connection it used", async () => {
-    await using postkit = createPostkit({ connectionString: db.appUrl, pool: { max: 1 }, namespace: "acme", modules: { probe } });
+    await using postkit = createPostkit({
+      connectionString: db.appUrl,
+      pool: { max: 1 },
+      namespace: "acme",
+      modules: { probe },
+    });
     const { backendPid, tenantId, colour } = await whoami(
-      postkit.withActor({ actorId: "a", requestId: "r", onBehalfOf: "o", reason: "x" }).withSettings({ colour: "red" }).probe,
+      postkit
+        .withActor({ actorId: "a", requestId: "r", onBehalfOf: "o", reason: "x" })
+        .withSettings({ colour: "red" }).probe,
     );
     expect({ tenantId, colour }).toEqual({ tenantId: "acme", colour: "red" });
 
@@ -78,8 +92,15 @@ describe("a call outside a transaction", () => {
   });
 
   it("leaves no setting on the connection when it fails", async () => {
-    await using postkit = createPostkit({ connectionString: db.appUrl, pool: { max: 1 }, namespace: "acme", modules: { probe } });
-    await expect(postkit.withActor({ actorId: "a" }).probe.value("probe.refuse", {}, as())).rejects.toThrow();
+    await using postkit = createPostkit({
+      connectionString: db.appUrl,
+      pool: { max: 1 },
+      namespace: "acme",
+      modules: { probe },
+    });
+    await expect(
+      postkit.withActor({ actorId: "a" }).probe.value("probe.refuse", {}, as()),
+    ).rejects.toThrow();
     const client = await postkit.pool.connect();
     try {
       expect(await leftOn(client)).toBe("");
@@ -98,14 +119,25 @@ describe("a call outside a transaction", () => {
 
 describe("the context of a call", () => {
   it("is the handle's namespace, 'default' when none is given", async () => {
-    expect(await whoami(open().probe)).toMatchObject({ nameSpace: "acme", tenantId: "acme", actorId: null });
-    expect(await whoami(createPostkit({ db: db.app, modules: { probe } }).probe)).toMatchObject({ tenantId: "default" });
+    expect(await whoami(open().probe)).toMatchObject({
+      nameSpace: "acme",
+      tenantId: "acme",
+      actorId: null,
+    });
+    expect(await whoami(createPostkit({ db: db.app, modules: { probe } }).probe)).toMatchObject({
+      tenantId: "default",
+    });
   });
 
   it("changes on a new handle only", async () => {
     const postkit = open();
     const globex = postkit.withNamespace("globex");
-    const acting = postkit.withActor({ actorId: "user:admin", requestId: "r1", onBehalfOf: "user:b", reason: "why" });
+    const acting = postkit.withActor({
+      actorId: "user:admin",
+      requestId: "r1",
+      onBehalfOf: "user:b",
+      reason: "why",
+    });
 
     expect(await whoami(globex.probe)).toMatchObject({ tenantId: "globex", actorId: null });
     expect(await whoami(acting.probe)).toMatchObject({
@@ -115,31 +147,66 @@ describe("the context of a call", () => {
       onBehalfOf: "user:b",
       reason: "why",
     });
-    expect(await whoami(postkit.probe)).toMatchObject({ tenantId: "acme", actorId: null, requestId: null });
-    expect([postkit.namespace, globex.namespace, acting.namespace]).toEqual(["acme", "globex", "acme"]);
+    expect(await whoami(postkit.probe)).toMatchObject({
+      tenantId: "acme",
+      actorId: null,
+      requestId: null,
+    });
+    expect([postkit.namespace, globex.namespace, acting.namespace]).toEqual([
+      "acme",
+      "globex",
+      "acme",
+    ]);
     expect(Object.isFrozen(postkit) && Object.isFrozen(globex)).toBe(true);
   });
 
   it("keeps the actor over a change of namespace and clears what a new actor leaves out", async () => {
     const acting = open().withActor({ actorId: "first", reason: "why" });
-    expect(await whoami(acting.withNamespace("globex").probe)).toMatchObject({ tenantId: "globex", actorId: "first" });
-    expect(await whoami(acting.withActor({ actorId: "second" }).probe)).toMatchObject({ actorId: "second", reason: null });
+    expect(await whoami(acting.withNamespace("globex").probe)).toMatchObject({
+      tenantId: "globex",
+      actorId: "first",
+    });
+    expect(await whoami(acting.withActor({ actorId: "second" }).probe)).toMatchObject({
+      actorId: "second",
+      reason: null,
+    });
     expect(await whoami(acting.withActor({}).probe)).toMatchObject({ actorId: null, reason: null });
   });
 
   it("takes further settings and lets them be taken away", async () => {
     const red = open().withSettings({ colour: "red" });
-    expect(await whoami(red.withActor({ actorId: "a" }).probe)).toMatchObject({ colour: "red", actorId: "a" });
-    expect(await whoami(red.withSettings({ colour: undefined }).probe)).toMatchObject({ colour: null });
+    expect(await whoami(red.withActor({ actorId: "a" }).probe)).toMatchObject({
+      colour: "red",
+      actorId: "a",
+    });
+    expect(await whoami(red.withSettings({ colour: undefined }).probe)).toMatchObject({
+      colour: null,
+    });
   });
 
-  it.each(["", "'", '"', "\\", "ä€𝄞", "a\nb\tc", "${1} $1 %s", "{a,b}", "null", " ", "x".repeat(5000)])(
-    "reaches the function as it was given: %j",
-    async (text) => {
-      const told = await whoami(open({ namespace: text }).withActor({ actorId: text, reason: text }).probe);
-      expect(told).toMatchObject({ nameSpace: text, tenantId: text || null, actorId: text || null, reason: text || null });
-    },
-  );
+  it.each([
+    "",
+    "'",
+    '"',
+    "\\",
+    "ä€𝄞",
+    "a\nb\tc",
+    "${1} $1 %s",
+    "{a,b}",
+    "null",
+    " ",
+    "x".repeat(5000),
+  ])("reaches the function as it was given: %j", async (text) => {
+    const told = await whoami(
+      open({ namespace: text }).withActor({ actorId: text, reason: text }).probe,
+    );
+    expect(told).toMatchObject({
+      nameSpace: text,
+      tenantId: text || null,
+      actorId: text || null,
+      reason: text || null,
+    });
+  });
 
   it.each(["Upper", "with-dash", "", "1st", "tenant_id", "maintenance", "a.b"])(
     "refuses a setting called '%s'",
@@ -157,7 +224,9 @@ describe("the context of a call", () => {
     await acme.probe.value("probe.add_note", { p_id: "1", p_body: "acme's" }, as());
     await globex.probe.value("probe.add_note", { p_id: "1", p_body: "globex's" }, as());
     const bodies = async (postkit: typeof acme) =>
-      (await postkit.probe.rows("probe.list_notes", {}, as<{ body: string }>())).map(({ body }) => body);
+      (await postkit.probe.rows("probe.list_notes", {}, as<{ body: string }>())).map(
+        ({ body }) => body,
+      );
     expect(await bodies(acme)).toEqual(["acme's"]);
     expect(await bodies(globex)).toEqual(["globex's"]);
   });
@@ -181,7 +250,9 @@ describe("the answer of a call", () => {
   it("is one value or null", async () => {
     const postkit = open();
     expect(await postkit.probe.value("probe.echo", { p_text: "a" }, z.string())).toBe("a");
-    expect(await postkit.probe.value("probe.echo", { p_text: null }, z.string().nullable())).toBeNull();
+    expect(
+      await postkit.probe.value("probe.echo", { p_text: null }, z.string().nullable()),
+    ).toBeNull();
   });
 
   it("leaves an argument to its default when it is undefined, and sends null as null", async () => {
@@ -200,23 +271,40 @@ describe("the answer of a call", () => {
       message: expect.stringContaining("probe."),
       cause: expect.any(z.ZodError),
     };
-    await expect(open().probe.value("probe.echo", { p_text: "a" }, z.number())).rejects.toMatchObject(shape);
-    await expect(open().probe.rows("probe.whoami", {}, z.object({ tenantId: z.number() }))).rejects.toMatchObject(shape);
+    await expect(
+      open().probe.value("probe.echo", { p_text: "a" }, z.number()),
+    ).rejects.toMatchObject(shape);
+    await expect(
+      open().probe.rows("probe.whoami", {}, z.object({ tenantId: z.number() })),
+    ).rejects.toMatchObject(shape);
   });
 });
 
 describe("text that PostgreSQL cannot store", () => {
-  it.each(["a\0b", "\ud800", "a\udc00b"])("is refused before it is sent, and no connection is lost: %j", async (text) => {
-    await using postkit = createPostkit({ connectionString: db.appUrl, pool: { max: 1 }, modules: { probe } });
-    const { backendPid } = await whoami(postkit.probe);
-    const refused = { module: "core", code: "VAL_TEXT_ENCODING", sqlstate: "22021" };
+  it.each(["a\0b", "\ud800", "a\udc00b"])(
+    "is refused before it is sent, and no connection is lost: %j",
+    async (text) => {
+      await using postkit = createPostkit({
+        connectionString: db.appUrl,
+        pool: { max: 1 },
+        modules: { probe },
+      });
+      const { backendPid } = await whoami(postkit.probe);
+      const refused = { module: "core", code: "VAL_TEXT_ENCODING", sqlstate: "22021" };
 
-    await expect(postkit.probe.value("probe.echo", { p_text: text }, as())).rejects.toMatchObject(refused);
-    await expect(postkit.probe.value("probe.echo", { p_text: json({ text }) }, as())).rejects.toMatchObject(refused);
-    await expect(whoami(postkit.withNamespace(text).probe)).rejects.toMatchObject(refused);
-    await expect(whoami(postkit.withActor({ actorId: text }).probe)).rejects.toMatchObject(refused);
-    expect((await whoami(postkit.probe)).backendPid).toBe(backendPid);
-  });
+      await expect(postkit.probe.value("probe.echo", { p_text: text }, as())).rejects.toMatchObject(
+        refused,
+      );
+      await expect(
+        postkit.probe.value("probe.echo", { p_text: json({ text }) }, as()),
+      ).rejects.toMatchObject(refused);
+      await expect(whoami(postkit.withNamespace(text).probe)).rejects.toMatchObject(refused);
+      await expect(whoami(postkit.withActor({ actorId: text }).probe)).rejects.toMatchObject(
+        refused,
+      );
+      expect((await whoami(postkit.probe)).backendPid).toBe(backendPid);
+    },
+  );
 });
 
 describe("onQuery", () => {
@@ -240,8 +328,12 @@ describe("onQuery", () => {
   it("is told of a failure with the error that the caller gets", async () => {
     const events: QueryEvent[] = [];
     const postkit = open({ onQuery: (event) => events.push(event) });
-    const thrown: unknown = await postkit.probe.value("probe.refuse", {}, as()).catch((error: unknown) => error);
-    const refused: unknown = await postkit.probe.value("probe.echo", { p_text: "\0" }, as()).catch((error: unknown) => error);
+    const thrown: unknown = await postkit.probe
+      .value("probe.refuse", {}, as())
+      .catch((error: unknown) => error);
+    const refused: unknown = await postkit.probe
+      .value("probe.echo", { p_text: "\0" }, as())
+      .catch((error: unknown) => error);
 
     expect(events).toEqual([
       { name: "probe.refuse", durationMs: expect.any(Number), error: thrown },
@@ -273,7 +365,9 @@ describe("prepare", () => {
       modules: { probe, authz },
     });
     for (let call = 0; call < 8; call += 1) {
-      expect(await postkit.withNamespace(`t${call}`).authz.check("user:a", "read", `doc:${call}`)).toBe(false);
+      expect(
+        await postkit.withNamespace(`t${call}`).authz.check("user:a", "read", `doc:${call}`),
+      ).toBe(false);
     }
     expect(proxy.clientMessages()).toMatchObject({ P: 1, B: 8, E: 8 });
     const { rows } = await postkit.pool.query<{ name: string; calls: number }>(
@@ -283,7 +377,12 @@ describe("prepare", () => {
   });
 
   it("gives each tenant and actor its own answer, in transactions too", async () => {
-    await using postkit = createPostkit({ connectionString: db.appUrl, pool: { max: 1 }, prepare: true, modules: { probe } });
+    await using postkit = createPostkit({
+      connectionString: db.appUrl,
+      pool: { max: 1 },
+      prepare: true,
+      modules: { probe },
+    });
     for (const name of ["a", "b", "a"]) {
       const acting = postkit.withNamespace(name).withActor({ actorId: name });
       expect(await whoami(acting.probe)).toMatchObject({ tenantId: name, actorId: name });
@@ -294,7 +393,11 @@ describe("prepare", () => {
   });
 
   it("is off by default: nothing stays prepared on the connection", async () => {
-    await using postkit = createPostkit({ connectionString: db.appUrl, pool: { max: 1 }, modules: { probe } });
+    await using postkit = createPostkit({
+      connectionString: db.appUrl,
+      pool: { max: 1 },
+      modules: { probe },
+    });
     await whoami(postkit.probe);
     expect((await postkit.pool.query("select name from pg_prepared_statements")).rows).toEqual([]);
   });
@@ -303,17 +406,25 @@ describe("prepare", () => {
 describe("createPostkit", () => {
   it("refuses contradicting options and names that a handle has already", () => {
     const refused = expect.objectContaining({ module: "core", code: "VAL_ARGUMENT" });
-    expect(() => createPostkit({ db: db.app, connectionString: db.appUrl, modules: {} })).toThrow(refused);
+    expect(() => createPostkit({ db: db.app, connectionString: db.appUrl, modules: {} })).toThrow(
+      refused,
+    );
     expect(() => createPostkit({ db: db.app, pool: { max: 1 }, modules: {} })).toThrow(refused);
     for (const name of ["transaction", "pool", "close", "query", "namespace", "on"]) {
       expect(() => createPostkit({ db: db.app, modules: { [name]: probe } })).toThrow(refused);
     }
-    expect(() => createPostkit({ db: db.app, modules: {}, namespace: 7 as unknown as string })).toThrow(refused);
+    expect(() =>
+      createPostkit({ db: db.app, modules: {}, namespace: 7 as unknown as string }),
+    ).toThrow(refused);
     expect(() => open().withNamespace(undefined as unknown as string)).toThrow(refused);
   });
 
   it("lets a module have any name on the handle", async () => {
-    const postkit = createPostkit({ db: db.app, namespace: "acme", modules: { permissions: authz } });
+    const postkit = createPostkit({
+      db: db.app,
+      namespace: "acme",
+      modules: { permissions: authz },
+    });
     expect(await postkit.permissions.check("user:a", "read", "doc:1")).toBe(false);
   });
 

@@ -32,7 +32,10 @@ describe("the install script", () => {
       { module: "authz", state: "up-to-date" },
       { module: "shop", state: "up-to-date", version: "0003_step" },
     ]);
-    expect(await migrate(db.owner, { modules: [authz, shop] })).toEqual({ dryRun: false, steps: [] });
+    expect(await migrate(db.owner, { modules: [authz, shop] })).toEqual({
+      dryRun: false,
+      steps: [],
+    });
 
     await using migrated = await createTestDatabase();
     await migrate(migrated.owner, { modules: [authz, shop] });
@@ -68,7 +71,9 @@ describe("the install script", () => {
   });
 
   it("installs nothing when a step fails", async () => {
-    await expect(install(withStep(shop, 3, { up: "select 1/0;" }))).rejects.toMatchObject({ code: "22012" });
+    await expect(install(withStep(shop, 3, { up: "select 1/0;" }))).rejects.toMatchObject({
+      code: "22012",
+    });
     expect(await schemasOf(db.owner)).toEqual([]);
   });
 

@@ -54,11 +54,10 @@ const recorded = async () => {
 
 const may = async (role: string, privilege: string, object: string) => {
   const kind = object.includes("(") ? "function" : "table";
-  const { rows } = await db.super.query<{ allowed: boolean }>(`select has_${kind}_privilege($1, $2, $3) as allowed`, [
-    role,
-    object,
-    privilege,
-  ]);
+  const { rows } = await db.super.query<{ allowed: boolean }>(
+    `select has_${kind}_privilege($1, $2, $3) as allowed`,
+    [role, object, privilege],
+  );
   return rows[0]?.allowed;
 };
 
@@ -74,10 +73,20 @@ describe("grantTo", () => {
 
   it("may be given again, later, and with kinds", async () => {
     await migrate(db.owner, { modules: [shop] });
-    expect(await migrate(db.owner, { modules: [shop], grantTo: [reader] })).toEqual({ dryRun: false, steps: [] });
+    expect(await migrate(db.owner, { modules: [shop], grantTo: [reader] })).toEqual({
+      dryRun: false,
+      steps: [],
+    });
     await migrate(db.owner, { modules: [shop], grantTo: [reader, reader] });
-    await migrate(db.owner, { modules: [shop], grantTo: [{ role: reader, kinds: ["app", "worker", "maintenance"] }] });
-    expect(await recorded()).toEqual([`${reader} app`, `${reader} maintenance`, `${reader} worker`]);
+    await migrate(db.owner, {
+      modules: [shop],
+      grantTo: [{ role: reader, kinds: ["app", "worker", "maintenance"] }],
+    });
+    expect(await recorded()).toEqual([
+      `${reader} app`,
+      `${reader} maintenance`,
+      `${reader} worker`,
+    ]);
     expect(await may(reader, "execute", "shop.price(int, date)")).toBe(true);
   });
 
@@ -89,13 +98,17 @@ describe("grantTo", () => {
   });
 
   it("of a role that does not exist changes nothing", async () => {
-    await expect(migrate(db.owner, { modules: [shop], grantTo: ["nobody_at_all"] })).rejects.toMatchObject({
+    await expect(
+      migrate(db.owner, { modules: [shop], grantTo: ["nobody_at_all"] }),
+    ).rejects.toMatchObject({
       module: "core",
       code: "BIZ_ROLE_UNKNOWN",
       sqlstate: "42704",
       message: expect.stringContaining("nobody_at_all"),
     });
-    expect((await db.owner.query("select to_regnamespace('shop') as s")).rows).toEqual([{ s: null }]);
+    expect((await db.owner.query("select to_regnamespace('shop') as s")).rows).toEqual([
+      { s: null },
+    ]);
   });
 
   it("takes a role name as it is written", async () => {
@@ -143,7 +156,9 @@ describe("a step that drops and makes objects again", () => {
 
   it("gives nothing back to everybody, who is to have nothing", async () => {
     await migrate(db.owner, { modules: [withSteps(shop, 1)] });
-    await db.owner.query("grant select on shop.items to public; grant execute on function shop.price(int) to public");
+    await db.owner.query(
+      "grant select on shop.items to public; grant execute on function shop.price(int) to public",
+    );
 
     await migrate(db.owner, { modules: [shop] });
     expect(await may(reader, "select", "shop.items")).toBe(false);
@@ -152,10 +167,15 @@ describe("a step that drops and makes objects again", () => {
 
   it("keeps what was granted by hand on single columns", async () => {
     await migrate(db.owner, { modules: [withSteps(shop, 1)] });
-    await db.owner.query(`grant usage on schema shop to ${reader}; grant select (id) on shop.items to ${reader}`);
+    await db.owner.query(
+      `grant usage on schema shop to ${reader}; grant select (id) on shop.items to ${reader}`,
+    );
 
     await migrate(db.owner, { modules: [shop] });
-    const { rows } = await db.super.query("select has_column_privilege($1, 'shop.items', 'id', 'select') as allowed", [reader]);
+    const { rows } = await db.super.query(
+      "select has_column_privilege($1, 'shop.items', 'id', 'select') as allowed",
+      [reader],
+    );
     expect(rows).toEqual([{ allowed: true }]);
     expect(await may(reader, "select", "shop.items")).toBe(false);
   });
@@ -167,6 +187,8 @@ describe("a step that drops and makes objects again", () => {
     await migrate(db.owner, { modules: [shop] });
     expect(await may(db.appRole, "execute", "shop.price(int, date)")).toBe(true);
     expect(await recorded()).toEqual([`${db.appRole} app`, `${reader} app`]);
-    expect((await db.owner.query("select postkit.revoke_role($1) as known", [reader])).rows).toEqual([{ known: true }]);
+    expect(
+      (await db.owner.query("select postkit.revoke_role($1) as known", [reader])).rows,
+    ).toEqual([{ known: true }]);
   });
 });

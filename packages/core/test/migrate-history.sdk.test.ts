@@ -21,25 +21,40 @@ beforeEach(async () => {
 afterEach(() => db.drop());
 
 describe("an edited step", () => {
-  it.each(["up", "down"] as const)("is named when its %s file changed after it was applied", async (direction) => {
-    await migrate(db.owner, { modules: [shop] });
-    const file = `migrations/shop/0002_step.${direction}.sql`;
-    const edited = withStep(shop, 2, { [direction]: "select 'edited';" });
-    const drift = { code: "MIG_DRIFT", message: expect.stringContaining(file), detail: { module: "shop", file } };
+  it.each(["up", "down"] as const)(
+    "is named when its %s file changed after it was applied",
+    async (direction) => {
+      await migrate(db.owner, { modules: [shop] });
+      const file = `migrations/shop/0002_step.${direction}.sql`;
+      const edited = withStep(shop, 2, { [direction]: "select 'edited';" });
+      const drift = {
+        code: "MIG_DRIFT",
+        message: expect.stringContaining(file),
+        detail: { module: "shop", file },
+      };
 
-    await expect(migrate(db.owner, { modules: [edited] })).rejects.toMatchObject(drift);
-    await expect(migrate(db.owner, { modules: [edited], direction: "down" })).rejects.toMatchObject(drift);
-    await expect(plan(db.owner, { modules: [edited] })).rejects.toMatchObject(drift);
-    expect(await stateOf(edited)).toMatchObject({ state: "drift", problem: expect.stringContaining(file) });
-    expect(await loggedSteps(db.owner)).toHaveLength(3);
-  });
+      await expect(migrate(db.owner, { modules: [edited] })).rejects.toMatchObject(drift);
+      await expect(
+        migrate(db.owner, { modules: [edited], direction: "down" }),
+      ).rejects.toMatchObject(drift);
+      await expect(plan(db.owner, { modules: [edited] })).rejects.toMatchObject(drift);
+      expect(await stateOf(edited)).toMatchObject({
+        state: "drift",
+        problem: expect.stringContaining(file),
+      });
+      expect(await loggedSteps(db.owner)).toHaveLength(3);
+    },
+  );
 
   it("stops a step that is pending from being applied", async () => {
     await migrate(db.owner, { modules: [shop], to: "2" });
     const before = await catalogOf(db.owner);
     await expect(
       migrate(db.owner, { modules: [withStep(shop, 1, { up: "select 'edited';" })] }),
-    ).rejects.toMatchObject({ code: "MIG_DRIFT", detail: { file: "migrations/shop/0001_step.up.sql" } });
+    ).rejects.toMatchObject({
+      code: "MIG_DRIFT",
+      detail: { file: "migrations/shop/0001_step.up.sql" },
+    });
     expect(await catalogOf(db.owner)).toEqual(before);
   });
 
@@ -51,7 +66,14 @@ describe("an edited step", () => {
 
   it("is the same step with the line ends of Windows", async () => {
     await migrate(db.owner, { modules: [shop] });
-    const crlf = { ...shop, migrations: shop.migrations.map(({ name, up, down }) => ({ name, up: windows(up), down: windows(down) })) };
+    const crlf = {
+      ...shop,
+      migrations: shop.migrations.map(({ name, up, down }) => ({
+        name,
+        up: windows(up),
+        down: windows(down),
+      })),
+    };
 
     expect(await migrate(db.owner, { modules: [crlf] })).toEqual({ dryRun: false, steps: [] });
     expect(await stateOf(crlf)).toMatchObject({ state: "up-to-date" });
@@ -67,13 +89,19 @@ describe("a shipped file", () => {
   const shipped = () => ({ ...shop, migrationsUrl: pathToFileURL(`${folder}/`) });
   const ship = (name: string, text: string) => writeFile(join(folder, name), text);
 
-  it.each(["up", "down"] as const)("that was edited after the build is named: %s", async (direction) => {
-    await ship(`0003_step.${direction}.sql`, "select 'edited';");
-    const drift = { code: "MIG_DRIFT", detail: { module: "shop", file: `migrations/shop/0003_step.${direction}.sql` } };
+  it.each(["up", "down"] as const)(
+    "that was edited after the build is named: %s",
+    async (direction) => {
+      await ship(`0003_step.${direction}.sql`, "select 'edited';");
+      const drift = {
+        code: "MIG_DRIFT",
+        detail: { module: "shop", file: `migrations/shop/0003_step.${direction}.sql` },
+      };
 
-    await expect(migrate(db.owner, { modules: [shipped()] })).rejects.toMatchObject(drift);
-    expect(await schemasOf(db.owner)).toEqual([]);
-  });
+      await expect(migrate(db.owner, { modules: [shipped()] })).rejects.toMatchObject(drift);
+      expect(await schemasOf(db.owner)).toEqual([]);
+    },
+  );
 
   it("that is as it was built, or checked out on Windows, or not there, is fine", async () => {
     await ship("0001_step.up.sql", shop.migrations[0]?.up ?? "");
@@ -90,7 +118,12 @@ describe("a shipped file", () => {
     await migrate(db.owner, { modules: [shop] });
     await ship("0001_step.up.sql", "select 'edited';");
     await expect(status(db.owner, { modules: [shipped()] })).resolves.toMatchObject([
-      { module: "shop", state: "drift", version: "0003_step", problem: expect.stringContaining("0001_step.up.sql") },
+      {
+        module: "shop",
+        state: "drift",
+        version: "0003_step",
+        problem: expect.stringContaining("0001_step.up.sql"),
+      },
     ]);
   });
 });
@@ -106,13 +139,18 @@ describe("a database that is newer than the code", () => {
       detail: { module: "shop", steps: ["0003_step"] },
     };
     await expect(migrate(db.owner, { modules: [old] })).rejects.toMatchObject(ahead);
-    await expect(migrate(db.owner, { modules: [old], direction: "down" })).rejects.toMatchObject(ahead);
+    await expect(migrate(db.owner, { modules: [old], direction: "down" })).rejects.toMatchObject(
+      ahead,
+    );
     await expect(plan(db.owner, { modules: [old] })).rejects.toMatchObject(ahead);
     expect(await stateOf(old)).toMatchObject({ state: "ahead", version: "0003_step" });
   });
 
   it("is accepted with allowAhead, and nothing is done", async () => {
-    expect(await migrate(db.owner, { modules: [old], allowAhead: true })).toEqual({ dryRun: false, steps: [] });
+    expect(await migrate(db.owner, { modules: [old], allowAhead: true })).toEqual({
+      dryRun: false,
+      steps: [],
+    });
   });
 
   it("cannot be taken back by code that does not know how", async () => {
@@ -133,28 +171,42 @@ describe("a gap", () => {
   it("between applied steps is named", async () => {
     await migrate(db.owner, { modules: [shop] });
     await db.owner.query("delete from postkit.migration_log where name = '0002_step'");
-    const drift = { code: "MIG_DRIFT", detail: { module: "shop", file: "migrations/shop/0002_step.up.sql" } };
+    const drift = {
+      code: "MIG_DRIFT",
+      detail: { module: "shop", file: "migrations/shop/0002_step.up.sql" },
+    };
 
     await expect(migrate(db.owner, { modules: [shop] })).rejects.toMatchObject(drift);
-    expect(await stateOf(shop)).toMatchObject({ state: "drift", problem: expect.stringContaining("0002_step.up.sql") });
+    expect(await stateOf(shop)).toMatchObject({
+      state: "drift",
+      problem: expect.stringContaining("0002_step.up.sql"),
+    });
   });
 });
 
 describe("step names", () => {
-  it.each(["1_step", "0002_step", "0001-step", "0001_Step", "0001_", "step", "0001_step.up", "00001_step"])(
-    "'%s' is not the name of a first step",
-    async (name) => {
-      const misnamed = withStep(shop, 1, { name });
-      const invalid = { code: "MIG_HISTORY_INVALID", message: expect.stringContaining(name) };
-      await expect(migrate(db.owner, { modules: [misnamed] })).rejects.toMatchObject(invalid);
-      await expect(plan(db.owner, { modules: [misnamed] })).rejects.toMatchObject(invalid);
-      expect(await schemasOf(db.owner)).toEqual([]);
-    },
-  );
+  it.each([
+    "1_step",
+    "0002_step",
+    "0001-step",
+    "0001_Step",
+    "0001_",
+    "step",
+    "0001_step.up",
+    "00001_step",
+  ])("'%s' is not the name of a first step", async (name) => {
+    const misnamed = withStep(shop, 1, { name });
+    const invalid = { code: "MIG_HISTORY_INVALID", message: expect.stringContaining(name) };
+    await expect(migrate(db.owner, { modules: [misnamed] })).rejects.toMatchObject(invalid);
+    await expect(plan(db.owner, { modules: [misnamed] })).rejects.toMatchObject(invalid);
+    expect(await schemasOf(db.owner)).toEqual([]);
+  });
 
   it("do not repeat or skip a number", async () => {
     for (const name of ["0002_again", "0004_later"]) {
-      await expect(migrate(db.owner, { modules: [withStep(shop, 3, { name })] })).rejects.toMatchObject({
+      await expect(
+        migrate(db.owner, { modules: [withStep(shop, 3, { name })] }),
+      ).rejects.toMatchObject({
         code: "MIG_HISTORY_INVALID",
       });
     }
@@ -173,7 +225,10 @@ describe("a schema that is not ours", () => {
 
     await expect(migrate(db.owner, { modules: [shop, authz] })).rejects.toMatchObject(foreign);
     await expect(plan(db.owner, { modules: [authz] })).rejects.toMatchObject(foreign);
-    expect(await stateOf(authz)).toMatchObject({ state: "foreign", problem: expect.stringContaining("authz") });
+    expect(await stateOf(authz)).toMatchObject({
+      state: "foreign",
+      problem: expect.stringContaining("authz"),
+    });
     expect(await catalogOf(db.owner)).toEqual(before);
   });
 
@@ -197,7 +252,9 @@ describe("a schema that is not ours", () => {
     await migrate(db.owner, { modules: [shop] });
     await migrate(db.owner, { modules: [shop], direction: "down", to: "0", allowDataLoss: true });
     await db.owner.query("create schema shop");
-    await expect(migrate(db.owner, { modules: [shop] })).rejects.toMatchObject({ code: "MIG_SCHEMA_FOREIGN" });
+    await expect(migrate(db.owner, { modules: [shop] })).rejects.toMatchObject({
+      code: "MIG_SCHEMA_FOREIGN",
+    });
   });
 });
 

@@ -20,15 +20,23 @@ describe("an application role that may create nothing", () => {
     const client = await db.app.connect();
     try {
       await client.query("set default_transaction_read_only = on");
-      expect(await migrate(client, { modules: [authz, shop] })).toEqual({ dryRun: false, steps: [] });
-      expect(await migrate(client, { modules: [authz, shop], grantTo: [db.appRole] })).toEqual({ dryRun: false, steps: [] });
+      expect(await migrate(client, { modules: [authz, shop] })).toEqual({
+        dryRun: false,
+        steps: [],
+      });
+      expect(await migrate(client, { modules: [authz, shop], grantTo: [db.appRole] })).toEqual({
+        dryRun: false,
+        steps: [],
+      });
     } finally {
       client.release(true);
     }
     await using proxy = await startProxy(db.appUrl);
     await migrate(proxy.url, { modules: [authz, shop] });
     for (const statement of proxy.clientStatements()) {
-      expect(statement.trim()).toMatch(/^(begin isolation level repeatable read read only|select\b.*|rollback)$/s);
+      expect(statement.trim()).toMatch(
+        /^(begin isolation level repeatable read read only|select\b.*|rollback)$/s,
+      );
     }
     await using postkit = createPostkit({ connectionString: db.appUrl, modules: { authz, shop } });
     expect((await postkit.migrate()).steps).toEqual([]);
@@ -39,7 +47,9 @@ describe("an application role that may create nothing", () => {
     const client = await db.app.connect();
     try {
       await client.query("set default_transaction_read_only = on");
-      expect(await status(client, { modules: [shop] })).toMatchObject([{ state: "pending", pending: ["0003_step"] }]);
+      expect(await status(client, { modules: [shop] })).toMatchObject([
+        { state: "pending", pending: ["0003_step"] },
+      ]);
       expect(await plan(client, { modules: [shop] })).toMatchObject([{ name: "0003_step" }]);
     } finally {
       client.release(true);
@@ -60,21 +70,28 @@ describe("an application role that may create nothing", () => {
 
   it("learns that a grant is pending that another role must record", async () => {
     await migrate(db.owner, { modules: [shop], grantTo: [db.appRole] });
-    await expect(migrate(db.app, { modules: [shop], grantTo: [db.ownerRole] })).rejects.toMatchObject({
+    await expect(
+      migrate(db.app, { modules: [shop], grantTo: [db.ownerRole] }),
+    ).rejects.toMatchObject({
       module: "core",
       code: "MIG_NOT_PERMITTED",
     });
   });
 
   it("learns on an empty database that it may not migrate, while its plan is told", async () => {
-    await expect(migrate(db.app, { modules: [shop] })).rejects.toMatchObject({ code: "MIG_NOT_PERMITTED" });
+    await expect(migrate(db.app, { modules: [shop] })).rejects.toMatchObject({
+      code: "MIG_NOT_PERMITTED",
+    });
     expect(await plan(db.app, { modules: [shop] })).toHaveLength(3);
     expect(await schemasOf(db.owner)).toEqual([]);
   });
 
   it("learns how to be let in when it was granted nothing", async () => {
     await migrate(db.owner, { modules: [shop] });
-    const notPermitted = { code: "MIG_NOT_PERMITTED", message: expect.stringContaining("postkit grant") };
+    const notPermitted = {
+      code: "MIG_NOT_PERMITTED",
+      message: expect.stringContaining("postkit grant"),
+    };
     await expect(migrate(db.app, { modules: [shop] })).rejects.toMatchObject(notPermitted);
     await expect(status(db.app, { modules: [shop] })).rejects.toMatchObject(notPermitted);
     await expect(plan(db.app, { modules: [shop] })).rejects.toMatchObject(notPermitted);

@@ -42,7 +42,9 @@ const backendAtGate = () =>
 const backendGone = (pid: number) =>
   waitFor(
     async () => {
-      const { rowCount } = await db.super.query("select from pg_stat_activity where pid = $1", [pid]);
+      const { rowCount } = await db.super.query("select from pg_stat_activity where pid = $1", [
+        pid,
+      ]);
       return rowCount === 0;
     },
     { what: "the backend to end" },
@@ -65,7 +67,11 @@ describe("a process that is killed half-way", () => {
     await backendGone(pid);
 
     expect(await schemasOf(db.owner)).toEqual([]);
-    expect((await core.migrate(db.ownerUrl, gated).ended).applied).toEqual(["0001_step", "0002_step", "0003_step"]);
+    expect((await core.migrate(db.ownerUrl, gated).ended).applied).toEqual([
+      "0001_step",
+      "0002_step",
+      "0003_step",
+    ]);
     expect(await status(db.owner, { modules: [gated] })).toMatchObject([{ state: "up-to-date" }]);
   });
 
@@ -114,7 +120,9 @@ describe("a connection that is lost half-way", () => {
     const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
     pool.on("error", () => {});
     try {
-      const failure = expect(migrate(pool, { modules: [gated] })).rejects.toMatchObject({ code: "MIG_FAILED" });
+      const failure = expect(migrate(pool, { modules: [gated] })).rejects.toMatchObject({
+        code: "MIG_FAILED",
+      });
       const pid = await backendAtGate();
       proxy.cut();
       await failure;

@@ -1,6 +1,13 @@
 import { authz } from "@postkit/authz";
 import { migrate } from "@postkit/core";
-import { createTestDatabase, pgbouncerAvailable, race, startPgbouncer, type TestDatabase, waitFor } from "@postkit/testkit";
+import {
+  createTestDatabase,
+  pgbouncerAvailable,
+  race,
+  startPgbouncer,
+  type TestDatabase,
+  waitFor,
+} from "@postkit/testkit";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -39,7 +46,11 @@ describe("twenty processes that migrate an empty database at once", () => {
     expect(results.filter(({ code }) => code !== 0)).toEqual([]);
     const applied = results.flatMap((result) => result.applied);
     expect(applied.toSorted()).toEqual(["0001_step", "0002_step", "0003_step"]);
-    expect(await loggedSteps(db.owner)).toEqual(["shop 0001_step up", "shop 0002_step up", "shop 0003_step up"]);
+    expect(await loggedSteps(db.owner)).toEqual([
+      "shop 0001_step up",
+      "shop 0002_step up",
+      "shop 0003_step up",
+    ]);
     expect(await advisoryLocks()).toEqual([]);
   };
 
@@ -47,16 +58,22 @@ describe("twenty processes that migrate an empty database at once", () => {
     await expectOneToApply(db.ownerUrl);
   });
 
-  it.skipIf(!pgbouncerAvailable())("all succeed through a pooler in transaction mode with four connections", async () => {
-    await using pooler = await startPgbouncer(db.superUrl, { poolSize: 4 });
-    await expectOneToApply(pooler.url(db.name, db.ownerRole));
-  });
+  it.skipIf(!pgbouncerAvailable())(
+    "all succeed through a pooler in transaction mode with four connections",
+    async () => {
+      await using pooler = await startPgbouncer(db.superUrl, { poolSize: 4 });
+      await expectOneToApply(pooler.url(db.name, db.ownerRole));
+    },
+  );
 });
 
 describe("starters in one process", () => {
   it("apply several modules once, whichever of them they know", async () => {
     const results = await race(starters, (index) =>
-      migrate(db.ownerUrl, { modules: index % 2 === 0 ? [shop, authz] : [authz], grantTo: [db.appRole] }),
+      migrate(db.ownerUrl, {
+        modules: index % 2 === 0 ? [shop, authz] : [authz],
+        grantTo: [db.appRole],
+      }),
     );
 
     expect(results.filter(({ status }) => status === "rejected")).toEqual([]);
@@ -71,7 +88,9 @@ describe("starters in one process", () => {
 
   it("take a step back once when they name where to stop", async () => {
     await migrate(db.owner, { modules: [shop] });
-    const results = await race(8, () => migrate(db.ownerUrl, { modules: [shop], direction: "down", to: "2" }));
+    const results = await race(8, () =>
+      migrate(db.ownerUrl, { modules: [shop], direction: "down", to: "2" }),
+    );
 
     expect(results.filter(({ status }) => status === "rejected")).toEqual([]);
     expect(await loggedSteps(db.owner)).toHaveLength(4);
@@ -104,7 +123,9 @@ describe("while another holds the migration lock", () => {
     migrating = migrate(db.ownerUrl, { modules: [blocked] });
     await waitFor(
       async () => {
-        const { rowCount } = await db.super.query("select from pg_locks where locktype = 'advisory' and not granted");
+        const { rowCount } = await db.super.query(
+          "select from pg_locks where locktype = 'advisory' and not granted",
+        );
         return rowCount;
       },
       { what: "the step to wait at the gate" },
@@ -119,19 +140,28 @@ describe("while another holds the migration lock", () => {
     const { rows } = await db.super.query<{ pid: number }>(
       "select pid from pg_stat_activity where application_name = 'postkit-migrate' and datname = current_database()",
     );
-    const failure: unknown = await migrate(db.ownerUrl, { modules: [shop], lockTimeoutMs: 150 }).catch(
-      (error: unknown) => error,
-    );
-    expect(failure).toMatchObject({ code: "MIG_LOCK_TIMEOUT", sqlstate: "55P03", detail: { pid: rows[0]?.pid } });
+    const failure: unknown = await migrate(db.ownerUrl, {
+      modules: [shop],
+      lockTimeoutMs: 150,
+    }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: "MIG_LOCK_TIMEOUT",
+      sqlstate: "55P03",
+      detail: { pid: rows[0]?.pid },
+    });
     expect((failure as Error).message).toContain("150 ms");
-    expect((failure as Error).message).toContain(`pid ${rows[0]?.pid} (role ${db.ownerRole}, application postkit-migrate`);
+    expect((failure as Error).message).toContain(
+      `pid ${rows[0]?.pid} (role ${db.ownerRole}, application postkit-migrate`,
+    );
     expect(await schemasOf(db.owner)).toEqual([]);
   });
 
   it("gives up at once with a time-out of zero", async () => {
-    await expect(migrate(db.ownerUrl, { modules: [shop], lockTimeoutMs: 0 })).rejects.toMatchObject({
-      code: "MIG_LOCK_TIMEOUT",
-    });
+    await expect(migrate(db.ownerUrl, { modules: [shop], lockTimeoutMs: 0 })).rejects.toMatchObject(
+      {
+        code: "MIG_LOCK_TIMEOUT",
+      },
+    );
   });
 
   it("goes on when the other is done, and sees what it did", async () => {
@@ -144,6 +174,8 @@ describe("while another holds the migration lock", () => {
   });
 
   it("needs no lock when nothing is pending for it, and none to look", async () => {
-    expect(await migrate(db.ownerUrl, { modules: [shop], dryRun: true })).toMatchObject({ dryRun: true });
+    expect(await migrate(db.ownerUrl, { modules: [shop], dryRun: true })).toMatchObject({
+      dryRun: true,
+    });
   });
 });

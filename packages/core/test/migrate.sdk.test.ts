@@ -4,7 +4,13 @@ import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { catalogOf, loggedSteps, schemasOf } from "./support/catalog.ts";
-import { fixtureModule, grantFunction, stepName, threeTables, withStep } from "./support/fixture-module.ts";
+import {
+  fixtureModule,
+  grantFunction,
+  stepName,
+  threeTables,
+  withStep,
+} from "./support/fixture-module.ts";
 
 const shop = threeTables("shop");
 const till = threeTables("till");
@@ -36,7 +42,14 @@ describe("migrate up", () => {
     });
     expect(result).toEqual({
       dryRun: false,
-      steps: [step("shop", 1), step("shop", 2), step("shop", 3), step("till", 1), step("till", 2), step("till", 3)],
+      steps: [
+        step("shop", 1),
+        step("shop", 2),
+        step("shop", 3),
+        step("till", 1),
+        step("till", 2),
+        step("till", 3),
+      ],
     });
     expect(await tablesOf("shop")).toEqual(["one", "three", "two"]);
     expect(await loggedSteps(db.owner)).toHaveLength(6);
@@ -54,7 +67,9 @@ describe("migrate up", () => {
   it("logs who applied which version of the package, with both checksums", async () => {
     await migrate(db.owner, { modules: [{ ...shop, version: "1.2.3" }] });
 
-    const { rows } = await db.owner.query("select * from postkit.migration_log order by id limit 1");
+    const { rows } = await db.owner.query(
+      "select * from postkit.migration_log order by id limit 1",
+    );
     expect(rows[0]).toMatchObject({
       module: "shop",
       name: "0001_step",
@@ -65,7 +80,9 @@ describe("migrate up", () => {
       up_checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
       down_checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
-    const { rows: versions } = await db.owner.query("select module, version, package_version from postkit.schema_versions");
+    const { rows: versions } = await db.owner.query(
+      "select module, version, package_version from postkit.schema_versions",
+    );
     expect(versions).toEqual([{ module: "shop", version: "0003_step", package_version: "1.2.3" }]);
   });
 
@@ -90,7 +107,10 @@ describe("migrate up", () => {
     const client = await db.owner.connect();
     try {
       await client.query("begin");
-      await expect(migrate(client, { modules: [shop] })).rejects.toMatchObject({ module: "core", code: "VAL_ARGUMENT" });
+      await expect(migrate(client, { modules: [shop] })).rejects.toMatchObject({
+        module: "core",
+        code: "VAL_ARGUMENT",
+      });
       await client.query("rollback");
     } finally {
       client.release();
@@ -113,7 +133,11 @@ describe("migrate up", () => {
   it("tells before each step which comes, and of how many", async () => {
     const told: unknown[] = [];
     await migrate(db.owner, { modules: [shop], onStep: (step) => told.push(step) });
-    await migrate(db.owner, { modules: [shop], direction: "down", onStep: (step) => told.push(step) });
+    await migrate(db.owner, {
+      modules: [shop],
+      direction: "down",
+      onStep: (step) => told.push(step),
+    });
 
     expect(told).toEqual([
       { module: "shop", name: "0001_step", direction: "up", index: 0, total: 3 },
@@ -133,13 +157,22 @@ describe("migrate up", () => {
   });
 
   it("reads committed data under the lock, whatever the database's default isolation is", async () => {
-    await db.owner.query(`alter database ${db.name} set default_transaction_isolation = 'serializable'`);
+    await db.owner.query(
+      `alter database ${db.name} set default_transaction_isolation = 'serializable'`,
+    );
     const isolation = fixtureModule("isolation", {
-      steps: [["create schema isolation; create table isolation.seen as select current_setting('transaction_isolation') as level", ""]],
+      steps: [
+        [
+          "create schema isolation; create table isolation.seen as select current_setting('transaction_isolation') as level",
+          "",
+        ],
+      ],
     });
 
     await migrate(db.ownerUrl, { modules: [isolation] });
-    expect((await db.owner.query("select level from isolation.seen")).rows).toEqual([{ level: "read committed" }]);
+    expect((await db.owner.query("select level from isolation.seen")).rows).toEqual([
+      { level: "read committed" },
+    ]);
   });
 
   it("runs a step with no schema but pg_catalog on its search path, and no statement time-out", async () => {
@@ -167,7 +200,9 @@ describe("a step that fails", () => {
   const broken = withStep(till, 2, { up: "create table till.two (id int);\nselect 1/0;" });
 
   it("leaves nothing of any module of the call, and names module, file and PostgreSQL's error", async () => {
-    const failure: unknown = await migrate(db.owner, { modules: [shop, broken] }).catch((error: unknown) => error);
+    const failure: unknown = await migrate(db.owner, { modules: [shop, broken] }).catch(
+      (error: unknown) => error,
+    );
 
     expect(failure).toMatchObject({
       module: "core",
@@ -186,7 +221,9 @@ describe("a step that fails", () => {
     await migrate(db.owner, { modules: [shop] });
     const before = await catalogOf(db.owner);
 
-    await expect(migrate(db.owner, { modules: [shop, broken] })).rejects.toMatchObject({ code: "MIG_FAILED" });
+    await expect(migrate(db.owner, { modules: [shop, broken] })).rejects.toMatchObject({
+      code: "MIG_FAILED",
+    });
     expect(await catalogOf(db.owner)).toEqual(before);
     expect(await loggedSteps(db.owner)).toHaveLength(3);
   });
@@ -194,7 +231,9 @@ describe("a step that fails", () => {
   it("does not cost the caller's connection, and a mended step applies", async () => {
     const client = await db.owner.connect();
     try {
-      await expect(migrate(client, { modules: [broken] })).rejects.toMatchObject({ code: "MIG_FAILED" });
+      await expect(migrate(client, { modules: [broken] })).rejects.toMatchObject({
+        code: "MIG_FAILED",
+      });
       await migrate(client, { modules: [till] });
     } finally {
       client.release();
@@ -216,7 +255,11 @@ describe("migrate down", () => {
   beforeEach(() => migrate(db.owner, { modules: [shop, till] }));
 
   it("takes back one step of the one module it is told", async () => {
-    const { steps } = await migrate(db.owner, { modules: [shop, till], only: ["shop"], direction: "down" });
+    const { steps } = await migrate(db.owner, {
+      modules: [shop, till],
+      only: ["shop"],
+      direction: "down",
+    });
 
     expect(steps).toEqual([
       {
@@ -232,7 +275,9 @@ describe("migrate down", () => {
   });
 
   it("wants the module named when there are several", async () => {
-    await expect(migrate(db.owner, { modules: [shop, till], direction: "down" })).rejects.toMatchObject({
+    await expect(
+      migrate(db.owner, { modules: [shop, till], direction: "down" }),
+    ).rejects.toMatchObject({
       code: "VAL_ARGUMENT",
     });
     await expect(
@@ -266,7 +311,11 @@ describe("migrate down", () => {
     await expect(migrate(db.owner, down)).rejects.toMatchObject({
       code: "MIG_DATA_LOSS",
       message: expect.stringContaining("every row of shop.two"),
-      detail: { module: "shop", file: "migrations/shop/0002_step.down.sql", destroys: "every row of shop.two" },
+      detail: {
+        module: "shop",
+        file: "migrations/shop/0002_step.down.sql",
+        destroys: "every row of shop.two",
+      },
     });
     expect(await tablesOf("shop")).toEqual(["one", "three", "two"]);
     expect((await db.owner.query("select note from shop.two")).rows).toEqual([{ note: "kept" }]);
@@ -292,7 +341,10 @@ describe("migrate down", () => {
 
   it("does nothing when there is nothing to take back", async () => {
     await migrate(db.owner, { modules: [shop], direction: "down", to: "0", allowDataLoss: true });
-    expect(await migrate(db.owner, { modules: [shop], direction: "down" })).toEqual({ dryRun: false, steps: [] });
+    expect(await migrate(db.owner, { modules: [shop], direction: "down" })).toEqual({
+      dryRun: false,
+      steps: [],
+    });
   });
 });
 
@@ -322,7 +374,12 @@ describe("to and count", () => {
     { names: [3] },
   ])("down with to $to and count $count takes back steps $names", async ({ names, ...options }) => {
     await migrate(db.owner, { modules: [shop] });
-    const { steps } = await migrate(db.owner, { modules: [shop], direction: "down", allowDataLoss: true, ...options });
+    const { steps } = await migrate(db.owner, {
+      modules: [shop],
+      direction: "down",
+      allowDataLoss: true,
+      ...options,
+    });
     expect(steps.map(({ name }) => name)).toEqual(names.map(stepName));
   });
 
@@ -334,20 +391,32 @@ describe("to and count", () => {
 
   it("up counts the steps of each module", async () => {
     const { steps } = await migrate(db.owner, { modules: [shop, till], count: 1 });
-    expect(steps.map(({ module, name }) => `${module} ${name}`)).toEqual(["shop 0001_step", "till 0001_step"]);
+    expect(steps.map(({ module, name }) => `${module} ${name}`)).toEqual([
+      "shop 0001_step",
+      "till 0001_step",
+    ]);
   });
 
-  it.each(["4", "0004_step", "9999", "nothing", "-1", ""])("a step called '%s' is unknown", async (to) => {
-    await expect(migrate(db.owner, { modules: [shop], to })).rejects.toMatchObject({ code: "MIG_STEP_UNKNOWN" });
-    expect(await schemasOf(db.owner)).toEqual([]);
-  });
+  it.each(["4", "0004_step", "9999", "nothing", "-1", ""])(
+    "a step called '%s' is unknown",
+    async (to) => {
+      await expect(migrate(db.owner, { modules: [shop], to })).rejects.toMatchObject({
+        code: "MIG_STEP_UNKNOWN",
+      });
+      expect(await schemasOf(db.owner)).toEqual([]);
+    },
+  );
 
   it.each([0, -1, 1.5, Number.NaN])("a count of %s is refused", async (count) => {
-    await expect(migrate(db.owner, { modules: [shop], count })).rejects.toMatchObject({ code: "VAL_ARGUMENT" });
+    await expect(migrate(db.owner, { modules: [shop], count })).rejects.toMatchObject({
+      code: "VAL_ARGUMENT",
+    });
   });
 
   it("to needs one module, and a module must be among those given", async () => {
-    await expect(migrate(db.owner, { modules: [shop, till], to: "1" })).rejects.toMatchObject({ code: "VAL_ARGUMENT" });
+    await expect(migrate(db.owner, { modules: [shop, till], to: "1" })).rejects.toMatchObject({
+      code: "VAL_ARGUMENT",
+    });
     await expect(migrate(db.owner, { modules: [shop], only: ["tull"] })).rejects.toMatchObject({
       code: "VAL_ARGUMENT",
       message: expect.stringContaining("tull"),
@@ -361,7 +430,11 @@ describe("up, down to nothing, up again", () => {
     const fill = async () => {
       await postkit.authz.grant("admin", { resource: "repo:api", subject: "team:eng#member" });
       await postkit.authz.grant("member", { resource: "team:eng", subject: "user:alice" });
-      await postkit.authz.addHierarchy({ resourceType: "repo", permission: "admin", implies: "read" });
+      await postkit.authz.addHierarchy({
+        resourceType: "repo",
+        permission: "admin",
+        implies: "read",
+      });
       expect(await postkit.authz.check("user:alice", "read", "repo:api")).toBe(true);
     };
     await postkit.migrate();
@@ -370,7 +443,9 @@ describe("up, down to nothing, up again", () => {
 
     await postkit.migrate({ direction: "down", to: "0", allowDataLoss: true });
     expect(await schemasOf(db.owner)).toEqual(["postkit"]);
-    expect(await status(db.owner, { modules: [authz] })).toMatchObject([{ state: "pending", applied: [] }]);
+    expect(await status(db.owner, { modules: [authz] })).toMatchObject([
+      { state: "pending", applied: [] },
+    ]);
 
     await postkit.migrate();
     expect(await catalogOf(db.owner)).toEqual(first);
@@ -381,10 +456,23 @@ describe("up, down to nothing, up again", () => {
 describe("dry run, plan and status", () => {
   it("plan and a dry run tell what would run and write nothing", async () => {
     const steps = [
-      { module: "shop", name: "0001_step", direction: "up", file: "migrations/shop/0001_step.up.sql" },
-      { module: "shop", name: "0002_step", direction: "up", file: "migrations/shop/0002_step.up.sql" },
+      {
+        module: "shop",
+        name: "0001_step",
+        direction: "up",
+        file: "migrations/shop/0001_step.up.sql",
+      },
+      {
+        module: "shop",
+        name: "0002_step",
+        direction: "up",
+        file: "migrations/shop/0002_step.up.sql",
+      },
     ];
-    expect(await migrate(db.owner, { modules: [shop], to: "2", dryRun: true })).toEqual({ dryRun: true, steps });
+    expect(await migrate(db.owner, { modules: [shop], to: "2", dryRun: true })).toEqual({
+      dryRun: true,
+      steps,
+    });
     expect(await plan(db.owner, { modules: [shop], to: "2" })).toEqual(steps);
     expect(await schemasOf(db.owner)).toEqual([]);
   });
@@ -392,7 +480,12 @@ describe("dry run, plan and status", () => {
   it("a plan down shows what would be destroyed, without leave to do so", async () => {
     await migrate(db.owner, { modules: [shop] });
     expect(await plan(db.owner, { modules: [shop], direction: "down", to: "1" })).toEqual([
-      { module: "shop", name: "0003_step", direction: "down", file: "migrations/shop/0003_step.down.sql" },
+      {
+        module: "shop",
+        name: "0003_step",
+        direction: "down",
+        file: "migrations/shop/0003_step.down.sql",
+      },
       {
         module: "shop",
         name: "0002_step",
@@ -422,10 +515,19 @@ describe("dry run, plan and status", () => {
     });
 
     await migrate(db.owner, { modules: [shop], to: "2" });
-    expect(await state()).toMatchObject({ state: "pending", version: "0002_step", pending: ["0003_step"] });
+    expect(await state()).toMatchObject({
+      state: "pending",
+      version: "0002_step",
+      pending: ["0003_step"],
+    });
 
     await migrate(db.owner, { modules: [shop] });
-    expect(await state()).toMatchObject({ state: "up-to-date", version: "0003_step", pending: [], problem: undefined });
+    expect(await state()).toMatchObject({
+      state: "up-to-date",
+      version: "0003_step",
+      pending: [],
+      problem: undefined,
+    });
     expect((await state())?.applied[0]).toEqual({
       module: "shop",
       name: "0001_step",

@@ -9,22 +9,45 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const storable = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
-const awkward = fc.constantFrom("", "NULL", "null", "{}", "{a,b}", '"', "\\", '\\"', ",", " ", "\n", "'", "$1", "ä€𝄞");
+const storable = fc
+  .string({ unit: "binary" })
+  .filter((text) => !text.includes("\0") && text.isWellFormed());
+const awkward = fc.constantFrom(
+  "",
+  "NULL",
+  "null",
+  "{}",
+  "{a,b}",
+  '"',
+  "\\",
+  '\\"',
+  ",",
+  " ",
+  "\n",
+  "'",
+  "$1",
+  "ä€𝄞",
+);
 
 /** What the server makes of a parameter, through the cast that the statement builder writes. */
 async function onServer<T>({ text, type }: CastParameter, expression = "$1"): Promise<T> {
   const cast = `$1::text::${type}`;
-  const { rows } = await db.app.query<{ result: T }>(`select ${expression.replace("$1", cast)} as result`, [text]);
+  const { rows } = await db.app.query<{ result: T }>(
+    `select ${expression.replace("$1", cast)} as result`,
+    [text],
+  );
   return rows[0]?.result as T;
 }
 
 describe("values that pass through the server come back the same", () => {
   it("arrays of text, with nulls and everything that arrays quote", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(awkward, storable, fc.constant(null)), { maxLength: 8 }), async (values) => {
-        expect(await onServer(textArray(values))).toEqual(values);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof(awkward, storable, fc.constant(null)), { maxLength: 8 }),
+        async (values) => {
+          expect(await onServer(textArray(values))).toEqual(values);
+        },
+      ),
       { numRuns: 200 },
     );
     expect(await onServer(textArray(null))).toBeNull();
@@ -33,7 +56,10 @@ describe("values that pass through the server come back the same", () => {
   it("JSON, with odd keys and values", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.dictionary(fc.oneof(awkward, storable), fc.oneof(awkward, storable, fc.integer(), fc.boolean(), fc.constant(null))),
+        fc.dictionary(
+          fc.oneof(awkward, storable),
+          fc.oneof(awkward, storable, fc.integer(), fc.boolean(), fc.constant(null)),
+        ),
         async (value) => {
           expect(await onServer(json(value))).toEqual({ ...value });
         },
@@ -60,7 +86,10 @@ describe("values that pass through the server come back the same", () => {
     );
     await fc.assert(
       fc.asyncProperty(dates, async (date) => {
-        const ms = await onServer<string>(timestamp(date), "(extract(epoch from $1) * 1000)::numeric(30)");
+        const ms = await onServer<string>(
+          timestamp(date),
+          "(extract(epoch from $1) * 1000)::numeric(30)",
+        );
         expect(Number(ms)).toBe(date.getTime());
       }),
       { numRuns: 200 },
@@ -85,18 +114,23 @@ describe("values that pass through the server come back the same", () => {
     );
   });
 
-  it.each(["P7D", "PT1H30M", "7 days", "1 mon -2 days"])("the duration '%s' as PostgreSQL reads it", async (text) => {
-    const { rows } = await db.app.query("select $1::text = $2::interval::text as same", [
-      await onServer(interval(text), "$1::text"),
-      text,
-    ]);
-    expect(rows).toEqual([{ same: true }]);
-  });
+  it.each(["P7D", "PT1H30M", "7 days", "1 mon -2 days"])(
+    "the duration '%s' as PostgreSQL reads it",
+    async (text) => {
+      const { rows } = await db.app.query("select $1::text = $2::interval::text as same", [
+        await onServer(interval(text), "$1::text"),
+        text,
+      ]);
+      expect(rows).toEqual([{ same: true }]);
+    },
+  );
 });
 
 describe("values that cannot be sent", () => {
   it("an invalid Date and a duration that is no number are refused here", () => {
-    expect(() => timestamp(new Date(Number.NaN))).toThrow(expect.objectContaining({ code: "VAL_ARGUMENT" }));
+    expect(() => timestamp(new Date(Number.NaN))).toThrow(
+      expect.objectContaining({ code: "VAL_ARGUMENT" }),
+    );
     for (const ms of [Number.NaN, Infinity, -Infinity]) {
       expect(() => interval(ms)).toThrow(expect.objectContaining({ code: "VAL_ARGUMENT" }));
     }

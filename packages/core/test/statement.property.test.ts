@@ -5,7 +5,9 @@ import { describe, expect, it } from "vitest";
 import { buildStatement } from "../src/statement.ts";
 
 const context = { namespace: "acme", settings: {} };
-const storable = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
+const storable = fc
+  .string({ unit: "binary" })
+  .filter((text) => !text.includes("\0") && text.isWellFormed());
 const unstorable = fc
   .tuple(fc.string(), fc.constantFrom("\0", "\ud800", "\udfff"), fc.string())
   .map(([before, bad, after]) => `${before}${bad}|${after}`);
@@ -17,28 +19,38 @@ const value: fc.Arbitrary<Parameter> = fc.oneof(
   fc.array(storable).map(textArray),
   fc.dictionary(storable, storable).map(json),
 );
-const args = fc.dictionary(fc.stringMatching(/^p_[a-z_]{1,12}$/), value, { maxKeys: 12 }).map((dictionary) => {
-  const { p_namespace: _, ...rest } = dictionary;
-  return rest as Arguments;
-});
+const args = fc
+  .dictionary(fc.stringMatching(/^p_[a-z_]{1,12}$/), value, { maxKeys: 12 })
+  .map((dictionary): Arguments => {
+    const { p_namespace: _, ...rest } = dictionary;
+    return rest;
+  });
 const settings = fc.dictionary(fc.stringMatching(/^[a-z][a-z_]{0,8}$/), storable, { maxKeys: 4 });
 
 describe("the statement builder", () => {
   it("uses every placeholder once, in order, and names no argument that was left out", () => {
     fc.assert(
-      fc.property(args, settings, fc.boolean(), fc.constantFrom("value", "rows"), (given, entered, joins, returns) => {
-        const { text, values } = buildStatement(
-          { name: "probe.echo", args: given, returns },
-          { namespace: "acme", settings: entered },
-          joins,
-        );
-        const placeholders = [...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
-        expect(placeholders).toEqual(values.map((_, index) => index + 1));
+      fc.property(
+        args,
+        settings,
+        fc.boolean(),
+        fc.constantFrom("value", "rows"),
+        (given, entered, joins, returns) => {
+          const { text, values } = buildStatement(
+            { name: "probe.echo", args: given, returns },
+            { namespace: "acme", settings: entered },
+            joins,
+          );
+          const placeholders = [...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
+          expect(placeholders).toEqual(values.map((_, index) => index + 1));
 
-        const named = [...text.matchAll(/(p_[a-z_]+) => /g)].map(([, name]) => name);
-        const sent = Object.keys(given).filter((name) => given[name as keyof Arguments] !== undefined);
-        expect(named).toEqual([...sent, "p_namespace"]);
-      }),
+          const named = [...text.matchAll(/(p_[a-z_]+) => /g)].map(([, name]) => name);
+          const sent = Object.keys(given).filter(
+            (name) => given[name as keyof Arguments] !== undefined,
+          );
+          expect(named).toEqual([...sent, "p_namespace"]);
+        },
+      ),
     );
   });
 
@@ -46,7 +58,11 @@ describe("the statement builder", () => {
     fc.assert(
       fc.property(storable, (text) => {
         const built = (p_text: string) =>
-          buildStatement({ name: "probe.echo", args: { p_text }, returns: "value" }, { ...context, namespace: text }, false);
+          buildStatement(
+            { name: "probe.echo", args: { p_text }, returns: "value" },
+            { ...context, namespace: text },
+            false,
+          );
         expect(built(text).text).toBe(built("fixed").text);
         expect(built(text).values).toEqual([text, text]);
       }),
@@ -54,7 +70,14 @@ describe("the statement builder", () => {
   });
 
   it("refuses what PostgreSQL would not store, wherever it is given, and names the argument", () => {
-    const anywhere = (text: string): { args: Arguments; namespace?: string; settings?: Record<string, string>; named: string }[] => [
+    const anywhere = (
+      text: string,
+    ): {
+      args: Arguments;
+      namespace?: string;
+      settings?: Record<string, string>;
+      named: string;
+    }[] => [
       { args: { p_text: text }, named: "text" },
       { args: { p_list: textArray(["fine", text]) }, named: "list" },
       { args: { p_payload: json({ deep: [text] }) }, named: "payload" },
@@ -66,7 +89,11 @@ describe("the statement builder", () => {
       fc.property(unstorable, (text) => {
         for (const { args: given, named, ...changed } of anywhere(text)) {
           expect(() =>
-            buildStatement({ name: "probe.echo", args: given, returns: "value" }, { ...context, ...changed }, false),
+            buildStatement(
+              { name: "probe.echo", args: given, returns: "value" },
+              { ...context, ...changed },
+              false,
+            ),
           ).toThrow(
             expect.objectContaining({
               module: "core",
@@ -84,7 +111,11 @@ describe("the statement builder", () => {
   it("takes an escape sequence in JSON that is only spelled like one that PostgreSQL refuses", () => {
     const spelled = json({ text: String.raw`\u0000 \\u0000 \ud800`, quote: '"\\' });
     expect(() =>
-      buildStatement({ name: "probe.echo", args: { p_payload: spelled }, returns: "value" }, context, false),
+      buildStatement(
+        { name: "probe.echo", args: { p_payload: spelled }, returns: "value" },
+        context,
+        false,
+      ),
     ).not.toThrow();
   });
 });

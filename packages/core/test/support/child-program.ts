@@ -8,7 +8,9 @@ import { promisify } from "node:util";
 import type { PostkitModule } from "@postkit/core";
 
 const corePackage = fileURLToPath(new URL("../..", import.meta.url));
-const compiler = fileURLToPath(new URL("../../../../node_modules/typescript/bin/tsc", import.meta.url));
+const compiler = fileURLToPath(
+  new URL("../../../../node_modules/typescript/bin/tsc", import.meta.url),
+);
 
 /** Core as JavaScript in a folder of its own, so that twenty processes can start at once on two cores. */
 export interface CompiledCore extends AsyncDisposable {
@@ -28,7 +30,15 @@ export async function compileCore(): Promise<CompiledCore> {
   const parent = join(corePackage, "node_modules/.postkit");
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, "compiled-"));
-  await promisify(execFile)(process.execPath, [compiler, "-p", corePackage, "--outDir", folder, "--declaration", "false"]);
+  await promisify(execFile)(process.execPath, [
+    compiler,
+    "-p",
+    corePackage,
+    "--outDir",
+    folder,
+    "--declaration",
+    "false",
+  ]);
   const program = join(folder, "migrate-once.mjs");
   await writeFile(program, source);
   return {
@@ -49,8 +59,8 @@ console.log(JSON.stringify(steps.map(({ name }) => name)));
 function startProcess(args: string[]): MigratingProcess {
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
-  child.stdout.on("data", (bytes: Buffer) => (output.stdout += bytes));
-  child.stderr.on("data", (bytes: Buffer) => (output.stderr += bytes));
+  child.stdout.on("data", (bytes: Buffer) => (output.stdout += bytes.toString()));
+  child.stderr.on("data", (bytes: Buffer) => (output.stderr += bytes.toString()));
   const ended = once(child, "close").then(([code]) => ({
     code: code as number | null,
     applied: output.stdout === "" ? [] : (JSON.parse(output.stdout) as string[]),

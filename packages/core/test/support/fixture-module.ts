@@ -13,11 +13,18 @@ export interface FixtureOptions {
 }
 
 /** A module in memory whose client is the bare caller. */
-export function fixtureModule(name: string, { steps, version = "1.0.0", migrationsUrl = nowhere }: FixtureOptions): PostkitModule<Caller> {
+export function fixtureModule(
+  name: string,
+  { steps, version = "1.0.0", migrationsUrl = nowhere }: FixtureOptions,
+): PostkitModule<Caller> {
   return {
     name,
     version,
-    migrations: steps.map(([up, down], index): MigrationStep => ({ name: stepName(index + 1), up, down })),
+    migrations: steps.map(([up, down], index): MigrationStep => ({
+      name: stepName(index + 1),
+      up,
+      down,
+    })),
     migrationsUrl,
     errors: {},
     client: (caller) => caller,
@@ -34,7 +41,9 @@ export function withStep<C>(
   number: number,
   change: Partial<MigrationStep>,
 ): PostkitModule<C> {
-  const migrations = module.migrations.map((step, index) => (index === number - 1 ? { ...step, ...change } : step));
+  const migrations = module.migrations.map((step, index) =>
+    index === number - 1 ? { ...step, ...change } : step,
+  );
   return { ...module, migrations };
 }
 
