@@ -8,7 +8,8 @@ begin
 end
 $$;
 
-create schema authz;
+-- An administrator may have made it, empty, for an owner who may not create schemas.
+create schema if not exists authz;
 
 comment on schema authz is 'Postkit authz: relationship-based permissions';
 
@@ -28,7 +29,7 @@ set search_path = authz, pg_temp
 as $$
 begin
   perform authz._validate_namespace(p_tenant_id);
-  execute format('set local postkit.tenant_id = %L', p_tenant_id);
+  perform set_config('postkit.tenant_id', p_tenant_id, true);
 end
 $$;
 
@@ -44,7 +45,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  set local postkit.tenant_id = '';
+  perform set_config('postkit.tenant_id', '', true);
 end
 $$;
 
@@ -69,10 +70,10 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  execute format('set local postkit.actor_id = %L', coalesce(p_actor_id, ''));
-  execute format('set local postkit.request_id = %L', coalesce(p_request_id, ''));
-  execute format('set local postkit.reason = %L', coalesce(p_reason, ''));
-  execute format('set local postkit.on_behalf_of = %L', coalesce(p_on_behalf_of, ''));
+  perform set_config('postkit.actor_id', coalesce(p_actor_id, ''), true);
+  perform set_config('postkit.request_id', coalesce(p_request_id, ''), true);
+  perform set_config('postkit.reason', coalesce(p_reason, ''), true);
+  perform set_config('postkit.on_behalf_of', coalesce(p_on_behalf_of, ''), true);
 end
 $$;
 
@@ -124,6 +125,20 @@ begin
 end
 $$;
 
+-- context/_is_tenant.sql
+-- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off.
+create function authz._is_tenant(p_namespace text)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace or authz._rls_bypassed();
+end
+$$;
+
 -- context/_assert_tenant_set.sql
 -- authz._assert_tenant_set: refuses a write without any tenant, by a role that row level security binds.
 --
@@ -155,14 +170,12 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if current_setting('postkit.tenant_id', true) = p_namespace then
+  if authz._is_tenant(p_namespace) then
     return;
   end if;
   perform authz._assert_tenant_set();
-  if not authz._rls_bypassed() then
-    raise exception 'namespace is not the tenant of this transaction'
-      using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
-  end if;
+  raise exception 'namespace is not the tenant of this transaction'
+    using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
 end
 $$;
 
@@ -428,6 +441,9 @@ create index audit_events_actor_id_idx on authz.audit_events (namespace, actor_i
 create index audit_events_resource_idx on authz.audit_events
   (namespace, resource_type, resource_id, event_time desc, id desc);
 
+create index audit_events_subject_idx on authz.audit_events
+  (namespace, subject_type, subject_id, event_time desc, id desc);
+
 create index audit_events_tuple_id_idx on authz.audit_events (namespace, tuple_id) where tuple_id is not null;
 
 create index audit_events_event_id_idx on authz.audit_events (namespace, event_id);
@@ -532,7 +548,8 @@ $$;
 -- audit/_audit_hierarchy.sql
 -- authz._audit_hierarchy: row trigger that records a change of a hierarchy rule.
 --
--- The rule is mapped on the columns of a tuple: permission as resource_id, what it implies as relation.
+-- The rule is mapped on the columns of a tuple: permission as resource_id, what it implies as relation. An update,
+-- which only the owner can make, is a rule deleted and another created.
 create function authz._audit_hierarchy()
 returns trigger
 language plpgsql
@@ -540,21 +557,19 @@ volatile
 security definer
 set search_path = authz, pg_temp
 as $$
-declare
-  v_rule record;
-  v_event_type text;
 begin
-  if tg_op = 'DELETE' then
-    v_rule := old;
-    v_event_type := 'hierarchy_deleted';
-  else
-    v_rule := new;
-    v_event_type := 'hierarchy_created';
+  if tg_op <> 'INSERT' then
+    perform authz._record_audit_event(
+      'hierarchy_deleted', old.namespace, old.resource_type, old.permission, old.implies,
+      'hierarchy', '', null, null, null, null, null
+    );
   end if;
-  perform authz._record_audit_event(
-    v_event_type, v_rule.namespace, v_rule.resource_type, v_rule.permission, v_rule.implies,
-    'hierarchy', '', null, null, null, null, null
-  );
+  if tg_op <> 'DELETE' then
+    perform authz._record_audit_event(
+      'hierarchy_created', new.namespace, new.resource_type, new.permission, new.implies,
+      'hierarchy', '', null, null, null, null, null
+    );
+  end if;
   return null;
 end
 $$;
@@ -590,6 +605,10 @@ declare
 begin
   if p_cursor is null then
     return null;
+  end if;
+  -- Ours have about 70 characters; a text of any length could be nested deeper than the stack goes.
+  if length(p_cursor) > 200 then
+    raise invalid_parameter_value;
   end if;
   v_parts := convert_from(
     decode(rpad(translate(p_cursor, '-_', '+/'), (length(p_cursor) + 3) / 4 * 4, '='), 'base64'), 'utf8'
@@ -762,7 +781,9 @@ create policy graph_state_maintenance on authz.graph_state to current_user
 -- authz._lock_graph: lets one transaction at a time change the groups and containers of a namespace.
 --
 -- A row lock rather than an advisory one: under repeatable read the second writer fails with 40001 instead of
--- testing for cycles in a snapshot that misses the first one's edge.
+-- testing for cycles in a snapshot that misses the first one's edge. Taken before any other lock, by writes and
+-- deletes alike, so that structural transactions never wait for each other in a circle. Outside the tenant there is
+-- nothing to change and nothing to lock.
 create function authz._lock_graph(p_namespace text)
 returns void
 language plpgsql
@@ -771,9 +792,30 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
+  if not authz._is_tenant(p_namespace) then
+    return;
+  end if;
   insert into authz.graph_state as g (namespace)
   values (p_namespace)
   on conflict (namespace) do update set version = g.version + 1;
+end
+$$;
+
+-- tuples/_lock_if_structural.sql
+-- authz._lock_if_structural: takes the lock of the graph for an edge that nests groups or resources.
+--
+-- Locks    the row of authz.graph_state, for such edges only
+create function authz._lock_if_structural(p_relation text, p_subject_type text, p_namespace text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_relation = 'parent' or (p_relation = 'member' and p_subject_type <> 'user') then
+    perform authz._lock_graph(p_namespace);
+  end if;
 end
 $$;
 
@@ -846,12 +888,44 @@ begin
 end
 $$;
 
--- tuples/_assert_no_cycle.sql
--- authz._assert_no_cycle: refuses an edge that would put a group or a resource inside itself.
+-- tuples/_assert_not_self.sql
+-- authz._assert_not_self: refuses an edge from a group or a resource to itself.
 --
--- Raises   BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
---          · BIZ_CYCLE_RESOURCE (PK001)
--- Locks    the row of authz.graph_state, for structural edges only
+-- Raises   BIZ_SELF_MEMBERSHIP (PK001) · BIZ_SELF_PARENT (PK001)
+create function authz._assert_not_self(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text
+)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_resource_type <> p_subject_type or p_resource_id <> p_subject_id then
+    return;
+  end if;
+  if p_relation = 'member' and p_subject_type <> 'user' then
+    raise exception 'a group cannot be a member of itself'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_MEMBERSHIP';
+  end if;
+  if p_relation = 'parent' then
+    raise exception 'a resource cannot be its own parent'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_PARENT';
+  end if;
+end
+$$;
+
+-- tuples/_assert_no_cycle.sql
+-- authz._assert_no_cycle: refuses an edge that would put a group or a resource inside itself through others.
+--
+-- The caller holds the lock of the graph.
+--
+-- Raises   BIZ_CYCLE_GROUP (PK001) · BIZ_CYCLE_RESOURCE (PK001)
 create function authz._assert_no_cycle(
   p_resource_type text,
   p_resource_id text,
@@ -862,33 +936,22 @@ create function authz._assert_no_cycle(
 )
 returns void
 language plpgsql
-volatile
+stable
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_is_self boolean := p_resource_type = p_subject_type and p_resource_id = p_subject_id;
 begin
-  if p_relation = 'member' and p_subject_type <> 'user' then
-    if v_is_self then
-      raise exception 'a group cannot be a member of itself'
-        using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_MEMBERSHIP';
-    end if;
-    perform authz._lock_graph(p_namespace);
-    if authz._reaches_group(p_resource_type, p_resource_id, p_subject_type, p_subject_id, p_namespace) then
-      raise exception 'this membership would make a cycle of groups'
-        using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_GROUP';
-    end if;
-  elsif p_relation = 'parent' then
-    if v_is_self then
-      raise exception 'a resource cannot be its own parent'
-        using errcode = 'PK001', hint = 'postkit:authz:BIZ_SELF_PARENT';
-    end if;
-    perform authz._lock_graph(p_namespace);
-    if authz._reaches_resource(p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace) then
-      raise exception 'this parent would make a cycle of resources'
-        using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_RESOURCE';
-    end if;
+  if p_relation = 'member' and p_subject_type <> 'user'
+    and authz._reaches_group(p_resource_type, p_resource_id, p_subject_type, p_subject_id, p_namespace)
+  then
+    raise exception 'this membership would make a cycle of groups'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_GROUP';
+  end if;
+  if p_relation = 'parent'
+    and authz._reaches_resource(p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace)
+  then
+    raise exception 'this parent would make a cycle of resources'
+      using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_RESOURCE';
   end if;
 end
 $$;
@@ -952,6 +1015,8 @@ begin
     p_namespace, p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, v_subject_relation
   );
   perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id);
+  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
   perform authz._assert_no_cycle(
     p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, p_namespace
   );
@@ -1043,7 +1108,7 @@ $$;
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
 -- Example  select authz.delete_tuple('doc', '1', 'read', 'team', 'eng', 'member');
 create function authz.delete_tuple(
   p_resource_type text,
@@ -1074,6 +1139,7 @@ begin
   end if;
   perform authz._assert_tenant_set();
   perform authz._warn_tenant(p_namespace);
+  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
 
   delete from authz.tuples t
   where t.namespace = p_namespace
@@ -1093,7 +1159,7 @@ $$;
 -- Takes    as authz.delete_tuple, without p_subject_relation
 -- Returns  whether there was such a grant
 -- Raises   as authz.delete_tuple
--- Writes   authz.tuples, authz.audit_events
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
 -- Example  select authz.delete('repo', 'api', 'admin', 'user', 'alice');
 create function authz.delete(
   p_resource_type text,
@@ -1149,8 +1215,36 @@ create policy hierarchy_maintenance on authz.permission_hierarchy to current_use
   with check (current_setting('postkit.maintenance', true) = 'on');
 
 create trigger permission_hierarchy_audit
-  after insert or delete on authz.permission_hierarchy
+  after insert or update or delete on authz.permission_hierarchy
   for each row execute function authz._audit_hierarchy();
+
+-- hierarchy/_assert_not_global.sql
+-- authz._assert_not_global: keeps the rules that hold for every tenant from any tenant's hands.
+--
+-- A role that bypasses row level security may write them, and the owner while postkit.maintenance is 'on'.
+--
+-- Raises   BIZ_GLOBAL_PROTECTED (42501)
+create function authz._assert_not_global(p_namespace text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_owner oid;
+begin
+  if p_namespace <> 'global' or authz._rls_bypassed() then
+    return;
+  end if;
+  select c.relowner into v_owner from pg_catalog.pg_class c where c.oid = 'authz.permission_hierarchy'::regclass;
+  if pg_has_role(v_owner, 'usage') and current_setting('postkit.maintenance', true) = 'on' then
+    return;
+  end if;
+  raise exception 'rules of namespace global hold for every tenant and are not a tenant''s to change'
+    using errcode = '42501', hint = 'postkit:authz:BIZ_GLOBAL_PROTECTED';
+end
+$$;
 
 -- hierarchy/_implied_by.sql
 -- authz._implied_by: the relations that give a permission on a type of resource, the permission itself included.
@@ -1224,7 +1318,8 @@ $$;
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
 --          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
---          · BIZ_TENANT_MISMATCH (42501) · BIZ_CYCLE_SELF (PK001) · BIZ_CYCLE_HIERARCHY (PK001)
+--          · BIZ_TENANT_MISMATCH (42501) · BIZ_GLOBAL_PROTECTED (42501) · BIZ_CYCLE_SELF (PK001)
+--          · BIZ_CYCLE_HIERARCHY (PK001)
 -- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
 -- Example  select authz.add_hierarchy('repo', 'admin', 'write');
 create function authz.add_hierarchy(
@@ -1248,6 +1343,7 @@ begin
   perform authz._validate_namespace(p_namespace);
   perform authz._validate_key_size(p_namespace, p_resource_type, p_permission, p_implies);
   perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_global(p_namespace);
   if p_permission = p_implies then
     raise exception 'a permission cannot imply itself: that is a cycle'
       using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_SELF';
@@ -1284,7 +1380,7 @@ $$;
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
 --          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.permission_hierarchy, authz.audit_events
+-- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
 -- Example  select authz.remove_hierarchy('repo', 'admin', 'write');
 create function authz.remove_hierarchy(
   p_resource_type text,
@@ -1305,6 +1401,7 @@ begin
   perform authz._validate_namespace(p_namespace);
   perform authz._assert_tenant_set();
   perform authz._warn_tenant(p_namespace);
+  perform authz._lock_graph(p_namespace);
 
   delete from authz.permission_hierarchy h
   where h.namespace = p_namespace
@@ -1325,7 +1422,7 @@ $$;
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
 --          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.permission_hierarchy, authz.audit_events
+-- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
 -- Example  select authz.clear_hierarchy('repo');
 create function authz.clear_hierarchy(
   p_resource_type text,
@@ -1344,6 +1441,7 @@ begin
   perform authz._validate_namespace(p_namespace);
   perform authz._assert_tenant_set();
   perform authz._warn_tenant(p_namespace);
+  perform authz._lock_graph(p_namespace);
 
   delete from authz.permission_hierarchy h
   where h.namespace = p_namespace

@@ -8,6 +8,7 @@
 \ir context/clear_actor.sql
 \ir context/_rls_bypassed.sql
 \ir context/assert_rls_active.sql
+\ir context/_is_tenant.sql
 \ir context/_assert_tenant_set.sql
 \ir context/_assert_tenant.sql
 \ir context/_warn_tenant.sql
@@ -35,8 +36,10 @@
 -- tuples: who has which relation to what
 \ir tuples/tables.sql
 \ir tuples/_lock_graph.sql
+\ir tuples/_lock_if_structural.sql
 \ir tuples/_reaches_group.sql
 \ir tuples/_reaches_resource.sql
+\ir tuples/_assert_not_self.sql
 \ir tuples/_assert_no_cycle.sql
 \ir tuples/write_tuple.sql
 \ir tuples/write.sql
@@ -45,6 +48,7 @@
 
 -- hierarchy: which permission implies which
 \ir hierarchy/tables.sql
+\ir hierarchy/_assert_not_global.sql
 \ir hierarchy/_implied_by.sql
 \ir hierarchy/_implies.sql
 \ir hierarchy/add_hierarchy.sql

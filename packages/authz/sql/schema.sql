@@ -7,6 +7,7 @@ begin
 end
 $$;
 
-create schema authz;
+-- An administrator may have made it, empty, for an owner who may not create schemas.
+create schema if not exists authz;
 
 comment on schema authz is 'Postkit authz: relationship-based permissions';

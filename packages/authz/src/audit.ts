@@ -1,4 +1,4 @@
-import type { CallOptions, Caller } from "@postkit/core";
+import { columns, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
 import { parsePrincipal, parseResource, type ResourceInput, type SubjectInput } from "./references.ts";
 
@@ -7,10 +7,10 @@ export type AuditEvent = z.infer<typeof AuditEvent>;
 
 const AuditEvent = z
   .object({
-    id: z.string(),
+    id: columns.bigint,
     eventId: z.string(),
     eventType: z.enum(["tuple_created", "tuple_updated", "tuple_deleted", "hierarchy_created", "hierarchy_deleted"]),
-    eventTime: z.date(),
+    eventTime: columns.timestamptz,
     actorId: z.string().nullable(),
     requestId: z.string().nullable(),
     reason: z.string().nullable(),
@@ -25,15 +25,15 @@ const AuditEvent = z
     subjectType: z.string(),
     subjectId: z.string(),
     subjectRelation: z.string().nullable(),
-    tupleId: z.string().nullable(),
-    expiresAt: z.date().nullable(),
+    tupleId: columns.bigint.nullable(),
+    expiresAt: columns.timestamptz.nullable(),
     /** Opaque; give it as `before` to get the page after this event. */
     cursor: z.string(),
   })
-  .transform(({ resourceType, resourceId, subjectType, subjectId, ...event }) => ({
+  .transform(({ resourceType, resourceId, subjectType, subjectId, subjectRelation, ...event }) => ({
     ...event,
     resource: { type: resourceType, id: resourceId },
-    subject: { type: subjectType, id: subjectId },
+    subject: { type: subjectType, id: subjectId, relation: subjectRelation ?? undefined },
   }));
 
 export interface AuditQuery extends CallOptions {

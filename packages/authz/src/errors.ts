@@ -30,6 +30,7 @@ export const authzErrors = {
   BIZ_CYCLE_HIERARCHY: "PK001",
   BIZ_TENANT_NOT_SET: "42501",
   BIZ_TENANT_MISMATCH: "42501",
+  BIZ_GLOBAL_PROTECTED: "42501",
   BIZ_RLS_NOT_ACTIVE: "55000",
 } as const satisfies ErrorRegistry;
 

@@ -1,4 +1,4 @@
-import type { CallOptions, Caller } from "@postkit/core";
+import { columns, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
 
 /** A rule: who has `permission` on a resource of this type has what it `implies` as well. */
@@ -38,11 +38,11 @@ export interface Hierarchy {
 
 export function hierarchy(caller: Caller): Hierarchy {
   return {
-    addHierarchy: (rule, options) =>
-      caller.value("authz.add_hierarchy", ruleArguments(rule), z.string(), options),
-    removeHierarchy: (rule, options) =>
+    addHierarchy: async (rule, options) =>
+      caller.value("authz.add_hierarchy", ruleArguments(rule), columns.bigint, options),
+    removeHierarchy: async (rule, options) =>
       caller.value("authz.remove_hierarchy", ruleArguments(rule), z.boolean(), options),
-    clearHierarchy: (resourceType, options) =>
+    clearHierarchy: async (resourceType, options) =>
       caller.value("authz.clear_hierarchy", { p_resource_type: resourceType }, z.number(), options),
   };
 }

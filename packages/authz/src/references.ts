@@ -20,7 +20,7 @@ export interface Subject extends Resource {
 
 /** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
 export function parseResource(input: ResourceInput, field = "resource"): Resource {
-  if (typeof input !== "string") return { type: input.type, id: storable(input.id, field) };
+  if (typeof input !== "string") return parts(input, field);
   const colon = input.indexOf(":");
   if (colon < 0) throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be "type:id", not ${JSON.stringify(input)}`);
   return { type: input.slice(0, colon), id: storable(input.slice(colon + 1), field) };
@@ -46,6 +46,14 @@ export function parsePrincipal(input: SubjectInput, field = "subject"): Resource
     throw authzError("VAL_ID_INVALID_CHARS", `${field} must be one subject here, not the holders of #${relation} on it`);
   }
   return { type, id };
+}
+
+/** Parts go as they are, for the database to refuse with its codes; what has none is refused here. */
+function parts(input: Resource, field: string): Resource {
+  if (typeof input !== "object" || input === null) {
+    throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be "type:id" or { type, id }`);
+  }
+  return { type: input.type, id: storable(input.id, field) };
 }
 
 /** PostgreSQL text holds no NUL, so the database cannot refuse it with its code. */

@@ -1,4 +1,4 @@
-import { timestamp, type CallOptions, type Caller } from "@postkit/core";
+import { columns, timestamp, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
 import { parseResource, parseSubject, type ResourceInput, type SubjectInput } from "./references.ts";
 
@@ -41,14 +41,14 @@ export interface Tuples {
 
 export function tuples(caller: Caller): Tuples {
   return {
-    grant: (permission, { resource, subject, expiresAt, ...options }) =>
+    grant: async (permission, { resource, subject, expiresAt, ...options }) =>
       caller.value(
         "authz.write_tuple",
         { ...grantArguments(permission, { resource, subject }), p_expires_at: timestamp(expiresAt ?? null) },
-        z.string(),
+        columns.bigint,
         options,
       ),
-    revoke: (permission, { resource, subject, ...options }) =>
+    revoke: async (permission, { resource, subject, ...options }) =>
       caller.value("authz.delete_tuple", grantArguments(permission, { resource, subject }), z.boolean(), options),
   };
 }

@@ -1,5 +1,6 @@
 export { createPostkit, type Modules, type Postkit, type PostkitOptions, type Transaction } from "./postkit.ts";
 export type { Caller, QueryEvent, Schema } from "./call.ts";
+export { columns } from "./columns.ts";
 export type { Actor } from "./context.ts";
 export type { Executor } from "./executor.ts";
 export type { CallOptions } from "./limits.ts";

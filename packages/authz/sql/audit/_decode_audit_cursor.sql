@@ -15,6 +15,10 @@ begin
   if p_cursor is null then
     return null;
   end if;
+  -- Ours have about 70 characters; a text of any length could be nested deeper than the stack goes.
+  if length(p_cursor) > 200 then
+    raise invalid_parameter_value;
+  end if;
   v_parts := convert_from(
     decode(rpad(translate(p_cursor, '-_', '+/'), (length(p_cursor) + 3) / 4 * 4, '='), 'base64'), 'utf8'
   )::json;

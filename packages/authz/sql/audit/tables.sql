@@ -44,6 +44,9 @@ create index audit_events_actor_id_idx on authz.audit_events (namespace, actor_i
 create index audit_events_resource_idx on authz.audit_events
   (namespace, resource_type, resource_id, event_time desc, id desc);
 
+create index audit_events_subject_idx on authz.audit_events
+  (namespace, subject_type, subject_id, event_time desc, id desc);
+
 create index audit_events_tuple_id_idx on authz.audit_events (namespace, tuple_id) where tuple_id is not null;
 
 create index audit_events_event_id_idx on authz.audit_events (namespace, event_id);

@@ -9,13 +9,11 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if current_setting('postkit.tenant_id', true) = p_namespace then
+  if authz._is_tenant(p_namespace) then
     return;
   end if;
   perform authz._assert_tenant_set();
-  if not authz._rls_bypassed() then
-    raise exception 'namespace is not the tenant of this transaction'
-      using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
-  end if;
+  raise exception 'namespace is not the tenant of this transaction'
+    using errcode = '42501', hint = 'postkit:authz:BIZ_TENANT_MISMATCH';
 end
 $$;

@@ -9,6 +9,6 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  set local postkit.tenant_id = '';
+  perform set_config('postkit.tenant_id', '', true);
 end
 $$;

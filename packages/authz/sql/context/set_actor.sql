@@ -18,9 +18,9 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  execute format('set local postkit.actor_id = %L', coalesce(p_actor_id, ''));
-  execute format('set local postkit.request_id = %L', coalesce(p_request_id, ''));
-  execute format('set local postkit.reason = %L', coalesce(p_reason, ''));
-  execute format('set local postkit.on_behalf_of = %L', coalesce(p_on_behalf_of, ''));
+  perform set_config('postkit.actor_id', coalesce(p_actor_id, ''), true);
+  perform set_config('postkit.request_id', coalesce(p_request_id, ''), true);
+  perform set_config('postkit.reason', coalesce(p_reason, ''), true);
+  perform set_config('postkit.on_behalf_of', coalesce(p_on_behalf_of, ''), true);
 end
 $$;

@@ -13,6 +13,6 @@ set search_path = authz, pg_temp
 as $$
 begin
   perform authz._validate_namespace(p_tenant_id);
-  execute format('set local postkit.tenant_id = %L', p_tenant_id);
+  perform set_config('postkit.tenant_id', p_tenant_id, true);
 end
 $$;

@@ -9,7 +9,8 @@
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
 --          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
---          · BIZ_TENANT_MISMATCH (42501) · BIZ_CYCLE_SELF (PK001) · BIZ_CYCLE_HIERARCHY (PK001)
+--          · BIZ_TENANT_MISMATCH (42501) · BIZ_GLOBAL_PROTECTED (42501) · BIZ_CYCLE_SELF (PK001)
+--          · BIZ_CYCLE_HIERARCHY (PK001)
 -- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
 -- Example  select authz.add_hierarchy('repo', 'admin', 'write');
 create function authz.add_hierarchy(
@@ -33,6 +34,7 @@ begin
   perform authz._validate_namespace(p_namespace);
   perform authz._validate_key_size(p_namespace, p_resource_type, p_permission, p_implies);
   perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_global(p_namespace);
   if p_permission = p_implies then
     raise exception 'a permission cannot imply itself: that is a cycle'
       using errcode = 'PK001', hint = 'postkit:authz:BIZ_CYCLE_SELF';

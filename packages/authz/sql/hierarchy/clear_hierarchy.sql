@@ -7,7 +7,7 @@
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026)
 --          · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.permission_hierarchy, authz.audit_events
+-- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
 -- Example  select authz.clear_hierarchy('repo');
 create function authz.clear_hierarchy(
   p_resource_type text,
@@ -26,6 +26,7 @@ begin
   perform authz._validate_namespace(p_namespace);
   perform authz._assert_tenant_set();
   perform authz._warn_tenant(p_namespace);
+  perform authz._lock_graph(p_namespace);
 
   delete from authz.permission_hierarchy h
   where h.namespace = p_namespace

@@ -30,5 +30,5 @@ create policy hierarchy_maintenance on authz.permission_hierarchy to current_use
   with check (current_setting('postkit.maintenance', true) = 'on');
 
 create trigger permission_hierarchy_audit
-  after insert or delete on authz.permission_hierarchy
+  after insert or update or delete on authz.permission_hierarchy
   for each row execute function authz._audit_hierarchy();

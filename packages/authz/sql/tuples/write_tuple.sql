@@ -56,6 +56,8 @@ begin
     p_namespace, p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, v_subject_relation
   );
   perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id);
+  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
   perform authz._assert_no_cycle(
     p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, p_namespace
   );

@@ -78,7 +78,7 @@ function stepNumber(module: string, steps: readonly Step[], to: string): number 
 }
 
 function foreignSchema(module: string, applied: readonly AppliedStep[], state: State): PostkitError | undefined {
-  if (applied.length > 0 || !state.schemas.has(module)) return undefined;
+  if (applied.length > 0 || !state.occupied.has(module)) return undefined;
   return coreError(
     "MIG_SCHEMA_FOREIGN",
     `a schema ${module} exists that was not made by these migrations: rename it (alter schema ${module} rename to …) before you migrate`,

@@ -23,6 +23,8 @@ export interface State {
   readonly coreVersion: number | undefined;
   /** Schemas that exist under one of the asked names, whoever made them. */
   readonly schemas: ReadonlySet<string>;
+  /** Those of them that hold anything: an administrator may make an empty one for an owner who may not. */
+  readonly occupied: ReadonlySet<string>;
   readonly applied: readonly AppliedStep[];
   /** Recorded grants of roles that exist and still have them. */
   readonly grants: readonly RecordedGrant[];
@@ -38,9 +40,10 @@ export interface State {
  */
 export async function readState(client: ClientBase, modules: readonly string[]): Promise<State> {
   const { rows } = await client.query<CatalogRow>(catalogQuery, [modules]);
-  const [{ schemas, core_schema_exists, core_tables, readable, may_migrate } = emptyCatalog] = rows;
-  const found = { schemas: new Set(schemas), mayMigrate: may_migrate };
+  const [{ schemas, occupied, core_schema_exists, core_tables, core_is_occupied, readable, may_migrate } = emptyCatalog] = rows;
+  const found = { schemas: new Set(schemas), occupied: new Set(occupied), mayMigrate: may_migrate };
   if (!core_schema_exists) return { coreVersion: undefined, applied: [], grants: [], ...found };
+  if (core_tables === 0 && !core_is_occupied) return { coreVersion: undefined, applied: [], grants: [], ...found };
   if (core_tables === 0) {
     throw coreError(
       "MIG_SCHEMA_FOREIGN",
@@ -66,6 +69,8 @@ export async function readState(client: ClientBase, modules: readonly string[]):
 
 interface CatalogRow {
   schemas: string[];
+  occupied: string[];
+  core_is_occupied: boolean;
   core_schema_exists: boolean;
   core_tables: number;
   readable: boolean;
@@ -80,6 +85,8 @@ interface RecordedRow {
 
 const emptyCatalog: CatalogRow = {
   schemas: [],
+  occupied: [],
+  core_is_occupied: false,
   core_schema_exists: false,
   core_tables: 0,
   readable: false,
@@ -87,11 +94,22 @@ const emptyCatalog: CatalogRow = {
 };
 const emptyRecord: RecordedRow = { version: null, applied: [], grants: [] };
 
+function occupied(oid: string): string {
+  return `(
+    exists (select from pg_catalog.pg_class c where c.relnamespace = ${oid})
+    or exists (select from pg_catalog.pg_proc f where f.pronamespace = ${oid})
+    or exists (select from pg_catalog.pg_type t where t.typnamespace = ${oid})
+  )`;
+}
+
 /** From the catalogs alone, which every role may read. */
 const catalogQuery = `
   select
     (select coalesce(array_agg(n.nspname::text), '{}') from pg_catalog.pg_namespace n where n.nspname = any ($1)) as schemas,
+    (select coalesce(array_agg(n.nspname::text), '{}') from pg_catalog.pg_namespace n
+     where n.nspname = any ($1) and ${occupied("n.oid")}) as occupied,
     p.oid is not null as core_schema_exists,
+    ${occupied("p.oid")} as core_is_occupied,
     (select count(*)::int from pg_catalog.pg_class c
      where c.relnamespace = p.oid and c.relname in ('core_schema', 'migration_log')) as core_tables,
     coalesce(pg_catalog.has_schema_privilege(p.oid, 'usage'), false)

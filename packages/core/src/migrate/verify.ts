@@ -44,7 +44,6 @@ export async function verify(
         findings: [
           ...historyFindings(module, state, allowAhead),
           ...bookkeepingFindings(module.name, state, bookkeeping.get(module.name) ?? []),
-          ...schemaFindings(module.name, state),
         ],
       }));
     }),
@@ -91,12 +90,6 @@ function bookkeepingFindings(
         drift(`${table} has ${name}, which postkit.migration_log does not have as applied`),
       ),
   ];
-}
-
-function schemaFindings(module: string, state: State): VerifyFinding[] {
-  const newest = appliedNames(module, state).at(-1);
-  if (newest === undefined || state.schemas.has(module)) return [];
-  return [drift(`schema ${module} is missing, though ${newest} is applied`)];
 }
 
 function appliedNames(module: string, state: State): string[] {

@@ -1,0 +1,12 @@
+-- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off.
+create function authz._is_tenant(p_namespace text)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace or authz._rls_bypassed();
+end
+$$;
