@@ -18,7 +18,12 @@ export const bench: Bench = {
     );
     await database.super.query("vacuum analyze authz.tuples");
     const postkit = createPostkit({ db: database.app, namespace: "acme", modules: { authz } });
-    const prepared = createPostkit({ db: database.app, namespace: "acme", modules: { authz }, prepare: true });
+    const prepared = createPostkit({
+      db: database.app,
+      namespace: "acme",
+      modules: { authz },
+      prepare: true,
+    });
     const audited = postkit.withActor({ actorId: "user:admin", requestId: "r1", reason: "bench" });
     const someone = () => `user:u${Math.ceil(Math.random() * users)}`;
     const something = () => `doc:d${Math.ceil(Math.random() * documents)}`;
@@ -42,7 +47,11 @@ export const bench: Bench = {
           baseline,
           run: () => audited.authz.check(someone(), "read", something()),
         },
-        { name: "check, no grant", baseline, run: () => postkit.authz.check("user:nobody", "read", something()) },
+        {
+          name: "check, no grant",
+          baseline,
+          run: () => postkit.authz.check("user:nobody", "read", something()),
+        },
       ],
       close: () => postkit.close(),
     };

@@ -1,6 +1,11 @@
 import { columns, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
-import { parsePrincipal, parseResource, type ResourceInput, type SubjectInput } from "./references.ts";
+import {
+  parsePrincipal,
+  parseResource,
+  type ResourceInput,
+  type SubjectInput,
+} from "./references.ts";
 
 /** A change of a grant or a rule, and who made it. */
 export type AuditEvent = z.infer<typeof AuditEvent>;
@@ -9,7 +14,13 @@ const AuditEvent = z
   .object({
     id: columns.bigint,
     eventId: z.string(),
-    eventType: z.enum(["tuple_created", "tuple_updated", "tuple_deleted", "hierarchy_created", "hierarchy_deleted"]),
+    eventType: z.enum([
+      "tuple_created",
+      "tuple_updated",
+      "tuple_deleted",
+      "hierarchy_created",
+      "hierarchy_deleted",
+    ]),
     eventTime: columns.timestamptz,
     actorId: z.string().nullable(),
     requestId: z.string().nullable(),
@@ -63,7 +74,15 @@ export interface Audit {
 
 export function audit(caller: Caller): Audit {
   return {
-    getAuditEvents: async ({ limit, before, eventType, actorId, resource, subject, ...options } = {}) => {
+    getAuditEvents: async ({
+      limit,
+      before,
+      eventType,
+      actorId,
+      resource,
+      subject,
+      ...options
+    } = {}) => {
       const on = resource === undefined ? undefined : parseResource(resource);
       const to = subject === undefined ? undefined : parsePrincipal(subject);
       return caller.rows(

@@ -1,6 +1,11 @@
 import { textArray, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
-import { parsePrincipal, parseResource, type ResourceInput, type SubjectInput } from "./references.ts";
+import {
+  parsePrincipal,
+  parseResource,
+  type ResourceInput,
+  type SubjectInput,
+} from "./references.ts";
 
 export interface Checks {
   /**
@@ -13,7 +18,12 @@ export interface Checks {
    * @throws `authz.VAL_IDENTIFIER_FORMAT` when subject or resource is not `type:id`
    * @throws `authz.VAL_ID_INVALID_CHARS` when the subject names the holders of a relation
    */
-  check(subject: SubjectInput, permission: string, resource: ResourceInput, options?: CallOptions): Promise<boolean>;
+  check(
+    subject: SubjectInput,
+    permission: string,
+    resource: ResourceInput,
+    options?: CallOptions,
+  ): Promise<boolean>;
   /**
    * Whether a subject has at least one of some permissions on a resource; false for an empty list.
    *
@@ -41,7 +51,12 @@ export interface Checks {
 export function checks(caller: Caller): Checks {
   return {
     check: async (subject, permission, resource, options) =>
-      caller.value("authz.check", checkArguments(subject, { p_permission: permission }, resource), answer, options),
+      caller.value(
+        "authz.check",
+        checkArguments(subject, { p_permission: permission }, resource),
+        answer,
+        options,
+      ),
     checkAny: async (subject, permissions, resource, options) =>
       caller.value(
         "authz.check_any",

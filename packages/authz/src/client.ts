@@ -8,5 +8,10 @@ import { tuples, type Tuples } from "./tuples.ts";
 export interface AuthzClient extends Tuples, Hierarchy, Checks, Audit {}
 
 export function createAuthzClient(caller: Caller): AuthzClient {
-  return Object.freeze({ ...tuples(caller), ...hierarchy(caller), ...checks(caller), ...audit(caller) });
+  return Object.freeze({
+    ...tuples(caller),
+    ...hierarchy(caller),
+    ...checks(caller),
+    ...audit(caller),
+  });
 }

@@ -7,7 +7,9 @@ export type ResourceInput = string | { readonly type: string; readonly id: strin
  * A subject: `"user:alice"`, `"team:eng#member"` for those who hold a relation on it, or in parts. A `#` in the text
  * form always begins a relation: give ids that may contain one, or that come from outside, in parts.
  */
-export type SubjectInput = string | { readonly type: string; readonly id: string; readonly relation?: string | undefined };
+export type SubjectInput =
+  | string
+  | { readonly type: string; readonly id: string; readonly relation?: string | undefined };
 
 export interface Resource {
   readonly type: string;
@@ -22,13 +24,18 @@ export interface Subject extends Resource {
 export function parseResource(input: ResourceInput, field = "resource"): Resource {
   if (typeof input !== "string") return parts(input, field);
   const colon = input.indexOf(":");
-  if (colon < 0) throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be "type:id", not ${JSON.stringify(input)}`);
+  if (colon < 0)
+    throw authzError(
+      "VAL_IDENTIFIER_FORMAT",
+      `${field} must be "type:id", not ${JSON.stringify(input)}`,
+    );
   return { type: input.slice(0, colon), id: storable(input.slice(colon + 1), field) };
 }
 
 /** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
 export function parseSubject(input: SubjectInput, field = "subject"): Subject {
-  if (typeof input !== "string") return { ...parseResource(input, field), relation: input.relation };
+  if (typeof input !== "string")
+    return { ...parseResource(input, field), relation: input.relation };
   const hash = input.lastIndexOf("#");
   const isUserset = hash > input.indexOf(":") && input.includes(":");
   const { type, id } = parseResource(isUserset ? input.slice(0, hash) : input, field);
@@ -43,7 +50,10 @@ export function parseSubject(input: SubjectInput, field = "subject"): Subject {
 export function parsePrincipal(input: SubjectInput, field = "subject"): Resource {
   const { type, id, relation } = parseSubject(input, field);
   if (relation !== undefined) {
-    throw authzError("VAL_ID_INVALID_CHARS", `${field} must be one subject here, not the holders of #${relation} on it`);
+    throw authzError(
+      "VAL_ID_INVALID_CHARS",
+      `${field} must be one subject here, not the holders of #${relation} on it`,
+    );
   }
   return { type, id };
 }

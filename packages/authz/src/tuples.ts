@@ -1,6 +1,11 @@
 import { columns, timestamp, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
-import { parseResource, parseSubject, type ResourceInput, type SubjectInput } from "./references.ts";
+import {
+  parseResource,
+  parseSubject,
+  type ResourceInput,
+  type SubjectInput,
+} from "./references.ts";
 
 /** A grant: what on, and to whom. */
 export interface GrantTarget {
@@ -44,12 +49,20 @@ export function tuples(caller: Caller): Tuples {
     grant: async (permission, { resource, subject, expiresAt, ...options }) =>
       caller.value(
         "authz.write_tuple",
-        { ...grantArguments(permission, { resource, subject }), p_expires_at: timestamp(expiresAt ?? null) },
+        {
+          ...grantArguments(permission, { resource, subject }),
+          p_expires_at: timestamp(expiresAt ?? null),
+        },
         columns.bigint,
         options,
       ),
     revoke: async (permission, { resource, subject, ...options }) =>
-      caller.value("authz.delete_tuple", grantArguments(permission, { resource, subject }), z.boolean(), options),
+      caller.value(
+        "authz.delete_tuple",
+        grantArguments(permission, { resource, subject }),
+        z.boolean(),
+        options,
+      ),
   };
 }
 

@@ -88,7 +88,10 @@ function tell(onQuery: (event: QueryEvent) => void, event: QueryEvent): void {
   try {
     onQuery(event);
   } catch (error) {
-    process.emitWarning(`the onQuery hook threw: ${String(error)}`, { type: "PostkitWarning", code: "ON_QUERY" });
+    process.emitWarning(`the onQuery hook threw: ${String(error)}`, {
+      type: "PostkitWarning",
+      code: "ON_QUERY",
+    });
   }
 }
 
@@ -96,9 +99,13 @@ function decode<T>(name: string, schema: Schema<T>, value: unknown): T {
   try {
     return schema.parse(value);
   } catch (error) {
-    throw coreError("SYS_RESULT_SHAPE", `${name} returned something else than this version of the client expects`, {
-      cause: error,
-    });
+    throw coreError(
+      "SYS_RESULT_SHAPE",
+      `${name} returned something else than this version of the client expects`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

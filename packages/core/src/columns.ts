@@ -10,7 +10,9 @@ export const columns = {
   /** A `numeric` as a string; one that the application has pg parse into a number may have lost digits on the way. */
   numeric: z.union([z.string(), z.bigint(), z.number()]).transform(String),
   /** A `timestamptz` as a Date. */
-  timestamptz: z.union([z.date(), z.string().transform(dateOf)]).refine((date) => !Number.isNaN(date.getTime())),
+  timestamptz: z
+    .union([z.date(), z.string().transform(dateOf)])
+    .refine((date) => !Number.isNaN(date.getTime())),
 } as const;
 
 /** Reads PostgreSQL's ISO form, `2026-11-22 02:40:36.725+00`, as well as JavaScript's. */

@@ -13,7 +13,10 @@ export interface Context {
 }
 
 /** The context with some settings changed; undefined takes one away. */
-export function withSettings(context: Context, settings: Readonly<Record<string, string | undefined>>): Context {
+export function withSettings(
+  context: Context,
+  settings: Readonly<Record<string, string | undefined>>,
+): Context {
   const merged = { ...context.settings };
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) delete merged[name];

@@ -68,15 +68,20 @@ export class Database implements Runner {
 
   async #runOnce(statement: Statement, limits: Limits, prepare: boolean): Promise<QueryResult> {
     const client = await limits.race(this.#checkOut, release);
-    return this.#useAndGiveBack(new Connection(client, limits, prepare), (connection) => connection.run(statement));
+    return this.#useAndGiveBack(new Connection(client, limits, prepare), (connection) =>
+      connection.run(statement),
+    );
   }
 
-  async #useAndGiveBack<T>(connection: Connection, work: (connection: Connection) => Promise<T>): Promise<T> {
+  async #useAndGiveBack<T>(
+    connection: Connection,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
     try {
       return await work(connection);
     } finally {
       connection.giveBack();
-      if (connection.wasGivenUp) cancel(connection.client, this.pool.options);
+      if (connection.wasGivenUp) cancel(connection.client);
     }
   }
 
@@ -161,9 +166,13 @@ export function openPool(config: pg.PoolConfig): pg.Pool {
 export function connectError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { message, code } = error as Error & { code?: string };
-  return coreError("SYS_CONNECTION_FAILED", `no connection to the database: ${message || (code ?? "unknown")}`, {
-    cause: error,
-  });
+  return coreError(
+    "SYS_CONNECTION_FAILED",
+    `no connection to the database: ${message || (code ?? "unknown")}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function release(client: pg.PoolClient): void {
@@ -184,15 +193,27 @@ function isGivenUp(error: unknown): boolean {
  */
 function isStalePreparedStatement(error: unknown): boolean {
   const { code, routine } = error as { code?: string; routine?: string };
-  return code === "26000" || code === "42P05" || (code === "0A000" && routine === "RevalidateCachedQuery");
+  return (
+    code === "26000" ||
+    code === "42P05" ||
+    (code === "0A000" && routine === "RevalidateCachedQuery")
+  );
 }
 
-/** Asks the server, on a connection of its own, to end what still runs for a call that was given up. */
-function cancel(client: pg.PoolClient, config: pg.ClientConfig): void {
-  const { processID, secretKey } = client as unknown as { processID?: number; secretKey?: unknown };
+/**
+ * Asks the server, on a connection of its own, to end what still runs for a call that was given up. The request goes
+ * in the clear, as that of libpq did before version 17: it carries no credentials and no data.
+ */
+function cancel(client: pg.PoolClient): void {
+  const { processID, secretKey, host, port } = client as pg.PoolClient & {
+    processID?: number;
+    secretKey?: unknown;
+    host: string;
+    port: number;
+  };
   if (processID === undefined || secretKey === undefined) return;
   const activeQuery = {};
-  const canceller = new pg.Client(config) as pg.Client & {
+  const canceller = new pg.Client({ host, port, ssl: false }) as pg.Client & {
     connection: { stream: { destroy(): void }; on(event: string, listener: () => void): void };
     cancel(target: object, query: object): void;
   };

@@ -115,10 +115,19 @@ export function fromDriverError(error: unknown): unknown {
   const [, module, code] = /^postkit:([a-z]+):([A-Z0-9_]+)$/.exec(source.hint ?? "") ?? [];
   if (module !== undefined && code !== undefined) {
     const { message, detail, code: sqlstate = "" } = source;
-    return new PostkitError({ module, code, sqlstate, message, detail: jsonOrText(detail), cause: error });
+    return new PostkitError({
+      module,
+      code,
+      sqlstate,
+      message,
+      detail: jsonOrText(detail),
+      cause: error,
+    });
   }
   if (isConnectionFailure(source)) {
-    return coreError("SYS_CONNECTION_LOST", `the connection was lost: ${source.message}`, { cause: error });
+    return coreError("SYS_CONNECTION_LOST", `the connection was lost: ${source.message}`, {
+      cause: error,
+    });
   }
   return error;
 }
@@ -131,7 +140,11 @@ export function sqlstateOf(error: unknown): string | undefined {
 
 function driverErrorOf(error: unknown): (Error & DriverError) | undefined {
   let outermost: (Error & DriverError) | undefined;
-  for (let depth = 0, current = error; depth < 4 && current instanceof Error; depth += 1, current = current.cause) {
+  for (
+    let depth = 0, current = error;
+    depth < 4 && current instanceof Error;
+    depth += 1, current = current.cause
+  ) {
     const candidate = current as Error & DriverError;
     outermost ??= candidate;
     if (typeof candidate.code === "string") return candidate;
@@ -139,7 +152,14 @@ function driverErrorOf(error: unknown): (Error & DriverError) | undefined {
   return outermost;
 }
 
-const socketCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ENOTCONN", "CONNECTION_CLOSED"]);
+const socketCodes = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTCONN",
+  "CONNECTION_CLOSED",
+]);
 
 /** Errors of pg itself that carry no code. */
 const lostMessage =

@@ -1,4 +1,10 @@
-export { createPostkit, type Modules, type Postkit, type PostkitOptions, type Transaction } from "./postkit.ts";
+export {
+  createPostkit,
+  type Modules,
+  type Postkit,
+  type PostkitOptions,
+  type Transaction,
+} from "./postkit.ts";
 export type { Caller, QueryEvent, Schema } from "./call.ts";
 export { columns } from "./columns.ts";
 export type { Actor } from "./context.ts";
@@ -14,7 +20,14 @@ export {
   type ErrorRegistry,
   type PostkitErrorFields,
 } from "./errors.ts";
-export { interval, json, textArray, timestamp, type CastParameter, type Parameter } from "./parameters.ts";
+export {
+  interval,
+  json,
+  textArray,
+  timestamp,
+  type CastParameter,
+  type Parameter,
+} from "./parameters.ts";
 export type { ClientOf, MigrationStep, PostkitModule } from "./module.ts";
 export {
   migrate,
@@ -28,7 +41,23 @@ export type { GrantKind, GrantTo } from "./migrate/grants.ts";
 export type { AppliedStep } from "./migrate/state.ts";
 export { plan, status, type ModuleStatus } from "./migrate/status.ts";
 export { grantRole, revokeRole, type GrantRoleOptions } from "./migrate/grant-role.ts";
-export { inspect, type DatabaseFacts, type RoleFacts, type SchemaFacts, type ServerFacts } from "./migrate/inspect.ts";
-export { reviewGrants, type GrantedRole, type GrantReview, type LostGrant } from "./migrate/review-grants.ts";
-export { verify, type ModuleVerification, type VerifyFinding, type VerifyOptions } from "./migrate/verify.ts";
+export {
+  inspect,
+  type DatabaseFacts,
+  type RoleFacts,
+  type SchemaFacts,
+  type ServerFacts,
+} from "./migrate/inspect.ts";
+export {
+  reviewGrants,
+  type GrantedRole,
+  type GrantReview,
+  type LostGrant,
+} from "./migrate/review-grants.ts";
+export {
+  verify,
+  type ModuleVerification,
+  type VerifyFinding,
+  type VerifyOptions,
+} from "./migrate/verify.ts";
 export { installScript } from "./migrate/script.ts";

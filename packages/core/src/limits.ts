@@ -23,10 +23,16 @@ export class Limits {
     this.#what = what;
     this.#signal = signal;
     if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-      throw coreError("VAL_ARGUMENT", `timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
+      throw coreError(
+        "VAL_ARGUMENT",
+        `timeoutMs must be a number of milliseconds, not ${timeoutMs}`,
+      );
     }
     if (timeoutMs !== undefined && timeoutMs <= timerMsMax) {
-      this.#timer = setTimeout(() => this.#expire("SYS_TIMEOUT", `took longer than ${timeoutMs} ms`), timeoutMs);
+      this.#timer = setTimeout(
+        () => this.#expire("SYS_TIMEOUT", `took longer than ${timeoutMs} ms`),
+        timeoutMs,
+      );
     }
     if (signal?.aborted === true) this.#onAbort();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });

@@ -39,11 +39,17 @@ export function interval(value: number | string | null): CastParameter {
     throw coreError("VAL_ARGUMENT", "a duration in milliseconds must be a finite number");
   }
   // Microseconds are what an interval holds, and an exponent is not what it reads.
-  return { text: typeof value === "number" ? `${value.toFixed(3)} milliseconds` : value, type: "interval" };
+  return {
+    text: typeof value === "number" ? `${value.toFixed(3)} milliseconds` : value,
+    type: "interval",
+  };
 }
 
 export function textArray(values: readonly (string | null)[] | null): CastParameter {
-  return { text: values === null ? null : `{${values.map(arrayElement).join(",")}}`, type: "text[]" };
+  return {
+    text: values === null ? null : `{${values.map(arrayElement).join(",")}}`,
+    type: "text[]",
+  };
 }
 
 function arrayElement(value: string | null): string {

@@ -7,7 +7,12 @@ import type { Executor } from "./executor.ts";
 import type { CallOptions } from "./limits.ts";
 import { migrate, type MigrateOptions, type MigrateResult } from "./migrate/migrate.ts";
 import type { ClientOf, PostkitModule } from "./module.ts";
-import { joinedScope, runTransaction, type TransactionOptions, type TransactionScope } from "./transaction.ts";
+import {
+  joinedScope,
+  runTransaction,
+  type TransactionOptions,
+  type TransactionScope,
+} from "./transaction.ts";
 
 const defaultTimeoutMs = 30_000;
 
@@ -51,7 +56,11 @@ interface Scoped<Self> {
 
 interface TransactionBase<M extends Modules> extends Scoped<Transaction<M>> {
   /** Runs a statement of yours inside the transaction. */
-  query<Row = Record<string, unknown>>(text: string, values?: unknown[], options?: CallOptions): Promise<{ rows: Row[] }>;
+  query<Row = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+    options?: CallOptions,
+  ): Promise<{ rows: Row[] }>;
   /** Runs `work` behind a savepoint: when it throws, what it did is undone and the transaction goes on. */
   transaction<T>(work: (tx: Transaction<M>) => Promise<T>): Promise<T>;
 }
@@ -70,7 +79,10 @@ interface PostkitBase<M extends Modules> extends Scoped<Postkit<M>>, AsyncDispos
    * @throws `core.BIZ_TRANSACTION_ROLLED_BACK` when a failed statement was swallowed, so that commit rolled back
    * @throws `core.SYS_COMMIT_UNKNOWN` when the connection was lost while commit was under way
    */
-  transaction<T>(work: (tx: Transaction<M>) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  transaction<T>(
+    work: (tx: Transaction<M>) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   /** Brings the schemas of this handle's modules up to date; see {@link migrate}. */
   migrate(options?: Omit<MigrateOptions, "modules">): Promise<MigrateResult>;
   /** Ends the pool if it was opened here; a pool given as `db` stays open. */
@@ -98,17 +110,28 @@ export function createPostkit<const M extends Modules>(options: PostkitOptions<M
     throw coreError("VAL_ARGUMENT", "give either db or connectionString and pool, not both");
   }
   if (db === undefined && connectionString === undefined && pool === undefined) {
-    throw coreError("VAL_ARGUMENT", "connectionString is undefined; to use the PG* environment variables give pool: {}");
+    throw coreError(
+      "VAL_ARGUMENT",
+      "connectionString is undefined; to use the PG* environment variables give pool: {}",
+    );
   }
   const taken = Object.keys(options.modules).find((name) => reservedNames.has(name));
-  if (taken !== undefined) throw coreError("VAL_ARGUMENT", `a module cannot be called ${taken} on the handle`);
+  if (taken !== undefined)
+    throw coreError("VAL_ARGUMENT", `a module cannot be called ${taken} on the handle`);
   const shared: Shared<M> = {
-    database: new Database({ pool: connectionString === undefined ? pool : { ...pool, connectionString }, db, prepare }),
+    database: new Database({
+      pool: connectionString === undefined ? pool : { ...pool, connectionString },
+      db,
+      prepare,
+    }),
     modules: options.modules,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     onQuery: options.onQuery,
   };
-  return postkitHandle(shared, { namespace: assertNamespace(options.namespace ?? "default"), settings: {} });
+  return postkitHandle(shared, {
+    namespace: assertNamespace(options.namespace ?? "default"),
+    settings: {},
+  });
 }
 
 const reservedNames = new Set([
@@ -138,10 +161,14 @@ function postkitHandle<M extends Modules>(shared: Shared<M>, context: Context): 
   const base: PostkitBase<M> = {
     ...scopedPart(context, (changed) => postkitHandle(shared, changed)),
     pool: database.pool,
-    on: (executor) => transactionHandle({ ...shared, timeoutMs: Infinity }, context, joinedScope(executor)),
+    on: (executor) =>
+      transactionHandle({ ...shared, timeoutMs: Infinity }, context, joinedScope(executor)),
     transaction: (work, options = {}) =>
-      runTransaction(database, timeoutMs, options, (scope) => work(transactionHandle(shared, context, scope))),
-    migrate: (options = {}) => migrate(database.pool, { modules: Object.values(modules), ...options }),
+      runTransaction(database, timeoutMs, options, (scope) =>
+        work(transactionHandle(shared, context, scope)),
+      ),
+    migrate: (options = {}) =>
+      migrate(database.pool, { modules: Object.values(modules), ...options }),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -156,7 +183,11 @@ function transactionHandle<M extends Modules>(
   const base: TransactionBase<M> = {
     ...scopedPart(context, (changed) => transactionHandle(shared, changed, scope)),
     query: async <Row>(text: string, values: unknown[] = [], options: CallOptions = {}) => {
-      const result = await scope.run({ text, values }, { timeoutMs: shared.timeoutMs, ...options }, "query");
+      const result = await scope.run(
+        { text, values },
+        { timeoutMs: shared.timeoutMs, ...options },
+        "query",
+      );
       return result as { rows: Row[] };
     },
     transaction: (work) => scope.nested((inner) => work(transactionHandle(shared, context, inner))),
@@ -183,7 +214,10 @@ function withClients<M extends Modules, Base extends object>(
   const caller = createCaller({ runner, context, timeoutMs, onQuery });
   for (const [name, module] of Object.entries(modules)) {
     let client: unknown;
-    Object.defineProperty(base, name, { enumerable: true, get: () => (client ??= module.client(caller)) });
+    Object.defineProperty(base, name, {
+      enumerable: true,
+      get: () => (client ??= module.client(caller)),
+    });
   }
   return Object.freeze(base) as Base & Clients<M>;
 }

@@ -27,7 +27,11 @@ export interface FunctionCall {
  *
  * @param joins whether the call runs in a transaction that other calls share, whose settings it must then replace
  */
-export function buildStatement({ name, args, returns }: FunctionCall, context: Context, joins: boolean): Statement {
+export function buildStatement(
+  { name, args, returns }: FunctionCall,
+  context: Context,
+  joins: boolean,
+): Statement {
   const values: unknown[] = [];
   let list = "";
   for (const parameter in args) {
@@ -35,13 +39,19 @@ export function buildStatement({ name, args, returns }: FunctionCall, context: C
     if (value !== undefined) list += `${parameter} => ${bind(values, parameter, value)}, `;
   }
   const call = `${name}(${list}p_namespace => ${bindContext(values, context, joins)})`;
-  return { text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`, values };
+  return {
+    text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`,
+    values,
+  };
 }
 
 function bindContext(values: unknown[], context: Context, joins: boolean): string {
   const namespace = bind(values, "p_namespace", context.namespace);
-  if (hasSettings(context)) return `postkit.enter(${namespace}, ${bind(values, "p_settings", json(context.settings))})`;
-  return joins ? `postkit.enter(${namespace})` : `set_config('postkit.tenant_id', ${namespace}, true)`;
+  if (hasSettings(context))
+    return `postkit.enter(${namespace}, ${bind(values, "p_settings", json(context.settings))})`;
+  return joins
+    ? `postkit.enter(${namespace})`
+    : `set_config('postkit.tenant_id', ${namespace}, true)`;
 }
 
 /** Adds a value and gives the SQL that stands for it. */
@@ -57,7 +67,10 @@ function bind(values: unknown[], parameter: string, value: NonNullable<Parameter
 /** PostgreSQL stores no NUL, and an unpaired surrogate would silently become another character on its way. */
 function assertStorable(parameter: string, text: string, isJson = false): void {
   if (text.includes("\0") || !text.isWellFormed() || (isJson && unstorableEscape.test(text))) {
-    throw coreError("VAL_TEXT_ENCODING", `${parameter.slice(2)} contains a NUL character or an unpaired surrogate`);
+    throw coreError(
+      "VAL_TEXT_ENCODING",
+      `${parameter.slice(2)} contains a NUL character or an unpaired surrogate`,
+    );
   }
 }
 

@@ -67,7 +67,10 @@ export class TransactionScope implements Runner {
 
   #assertOpen(what: string): void {
     if (this.#state === "closed") {
-      throw coreError("BIZ_TRANSACTION_CLOSED", `${what} was called on a transaction that has ended`);
+      throw coreError(
+        "BIZ_TRANSACTION_CLOSED",
+        `${what} was called on a transaction that has ended`,
+      );
     }
     if (this.#state === "nested") {
       throw coreError(
@@ -85,7 +88,9 @@ export class TransactionScope implements Runner {
     try {
       await this.#control(`release savepoint ${savepoint}`);
     } catch (error) {
-      throw sqlstateOf(error) === "25P02" ? rolledBackError("the nested transaction", error) : error;
+      throw sqlstateOf(error) === "25P02"
+        ? rolledBackError("the nested transaction", error)
+        : error;
     }
   }
 
@@ -112,7 +117,10 @@ export function joinedScope(executor: Executor): TransactionScope {
   }
   return new TransactionScope(async ({ text, values }, options, what) => {
     if (givenUp.has(executor)) {
-      throw coreError("BIZ_TRANSACTION_CLOSED", `a call before ${what} was given up: roll the transaction back`);
+      throw coreError(
+        "BIZ_TRANSACTION_CLOSED",
+        `a call before ${what} was given up: roll the transaction back`,
+      );
     }
     const limits = new Limits(options, what);
     try {
@@ -213,7 +221,11 @@ async function commit(control: (text: string) => Promise<QueryResult>): Promise<
     result = await control("commit");
   } catch (error) {
     if (!isPostkitError(error, "core")) throw error;
-    throw coreError("SYS_COMMIT_UNKNOWN", `the outcome of the commit is not known: ${error.message}`, { cause: error });
+    throw coreError(
+      "SYS_COMMIT_UNKNOWN",
+      `the outcome of the commit is not known: ${error.message}`,
+      { cause: error },
+    );
   }
   if (result.command === "ROLLBACK") throw rolledBackError("the transaction");
 }
@@ -228,7 +240,10 @@ function rolledBackError(what: string, cause?: unknown): Error {
 
 function isWorthRetrying(error: unknown): boolean {
   if (isPostkitError(error)) {
-    return isPostkitError(error, "core.SYS_CONNECTION_LOST") || isPostkitError(error, "core.SYS_CONNECTION_FAILED");
+    return (
+      isPostkitError(error, "core.SYS_CONNECTION_LOST") ||
+      isPostkitError(error, "core.SYS_CONNECTION_FAILED")
+    );
   }
   const sqlstate = sqlstateOf(error);
   return sqlstate === "40001" || sqlstate === "40P01";

@@ -26,7 +26,9 @@ async function main(): Promise<number> {
     console.error(usage);
     return 2;
   }
-  const files = readdirSync(folder).filter((file) => file.endsWith(".bench.ts") && file.includes(values.only ?? ""));
+  const files = readdirSync(folder).filter(
+    (file) => file.endsWith(".bench.ts") && file.includes(values.only ?? ""),
+  );
   const options = { rounds: Number(values.rounds), sliceMs: Number(values["slice-ms"]) };
   await using server = await acquireServer();
   const run: ServerOfRun = { url: server.url, version: server.version, runId: newRunId() };
@@ -42,16 +44,29 @@ interface FileRun {
 }
 
 async function runFile({ module, file, options, run }: FileRun): Promise<void> {
-  const { bench } = (await import(pathToFileURL(`packages/${module}/bench/${file}`).href)) as { bench: Bench };
+  const { bench } = (await import(pathToFileURL(`packages/${module}/bench/${file}`).href)) as {
+    bench: Bench;
+  };
   await using database = await createTestDatabase({ server: run });
   const { shapes, close } = await bench.prepare(database);
   try {
     const measurements = await measure(shapes, options);
-    console.log(`\n${bench.name}: PostgreSQL ${run.version}, Node ${process.version}, ${cpus().length} cores`);
+    console.log(
+      `\n${bench.name}: PostgreSQL ${run.version}, Node ${process.version}, ${cpus().length} cores`,
+    );
     console.log(report(measurements));
     mkdirSync("bench-results", { recursive: true });
-    const result = { bench: bench.name, postgres: run.version, node: process.version, options, measurements };
-    writeFileSync(`bench-results/${module}-${basename(file, ".bench.ts")}.json`, `${JSON.stringify(result, null, 2)}\n`);
+    const result = {
+      bench: bench.name,
+      postgres: run.version,
+      node: process.version,
+      options,
+      measurements,
+    };
+    writeFileSync(
+      `bench-results/${module}-${basename(file, ".bench.ts")}.json`,
+      `${JSON.stringify(result, null, 2)}\n`,
+    );
   } finally {
     await close();
   }

@@ -31,9 +31,14 @@ export interface Measurement {
  * Times shapes in alternation: each round runs every shape for a slice, forwards and then backwards, so that what else
  * the machine does falls on a shape and its baseline alike. Ratios are taken within a round.
  */
-export async function measure(shapes: readonly Shape[], { rounds, sliceMs }: MeasureOptions): Promise<Measurement[]> {
+export async function measure(
+  shapes: readonly Shape[],
+  { rounds, sliceMs }: MeasureOptions,
+): Promise<Measurement[]> {
   for (const shape of shapes) await timeSlice(shape, sliceMs);
-  const seen = new Map(shapes.map((shape) => [shape.name, { means: [] as number[], times: [] as number[] }]));
+  const seen = new Map(
+    shapes.map((shape) => [shape.name, { means: [] as number[], times: [] as number[] }]),
+  );
   for (let round = 0; round < rounds; round += 1) {
     for (const shape of round % 2 === 0 ? shapes : shapes.toReversed()) {
       const times = await timeSlice(shape, sliceMs);
@@ -49,7 +54,7 @@ export async function measure(shapes: readonly Shape[], { rounds, sliceMs }: Mea
 async function timeSlice(shape: Shape, sliceMs: number): Promise<number[]> {
   const times: number[] = [];
   const end = performance.now() + sliceMs;
-  for (let before = performance.now(); before < end; ) {
+  for (let before = performance.now(); before < end;) {
     await shape.run();
     const after = performance.now();
     times.push((after - before) * 1_000);
@@ -83,7 +88,10 @@ function summarize(shape: Shape, seen: Samples): Measurement {
   };
 }
 
-function samplesOf(seen: Samples, name: string): { readonly means: number[]; readonly times: number[] } {
+function samplesOf(
+  seen: Samples,
+  name: string,
+): { readonly means: number[]; readonly times: number[] } {
   const samples = seen.get(name);
   if (samples === undefined) throw new Error(`no shape is called ${name}`);
   return samples;

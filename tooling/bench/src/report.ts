@@ -8,10 +8,15 @@ export function report(measurements: readonly Measurement[]): string {
     `${microseconds(one.lowUs)} - ${microseconds(one.highUs)}`,
     microseconds(one.p99Us),
     String(one.operations),
-    one.ratio === undefined ? "baseline" : `${ratio(one.ratio)} (${ratio(one.ratioLow)} - ${ratio(one.ratioHigh)})`,
+    one.ratio === undefined
+      ? "baseline"
+      : `${ratio(one.ratio)} (${ratio(one.ratioLow)} - ${ratio(one.ratioHigh)})`,
     verdict(one),
   ]);
-  return table([["shape", "median us", "low - high us", "p99 us", "n", "x baseline", "target"], ...rows]);
+  return table([
+    ["shape", "median us", "low - high us", "p99 us", "n", "x baseline", "target"],
+    ...rows,
+  ]);
 }
 
 function verdict({ ratio: reached, ratioMax }: Measurement): string {
@@ -30,5 +35,12 @@ function ratio(value: number | undefined): string {
 function table(rows: readonly (readonly string[])[]): string {
   const [head = []] = rows;
   const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

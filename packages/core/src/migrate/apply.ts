@@ -15,7 +15,10 @@ export interface AppliedResult {
 }
 
 /** Creates core's own schema, or brings an older one up to date. */
-export async function ensureCoreSchema(client: ClientBase, installed: number | undefined): Promise<void> {
+export async function ensureCoreSchema(
+  client: ClientBase,
+  installed: number | undefined,
+): Promise<void> {
   if (installed !== undefined && installed >= coreSchemaVersion) return;
   await client.query(coreSchemaSql);
   await client.query(
@@ -31,7 +34,10 @@ export async function ensureCoreSchema(client: ClientBase, installed: number | u
  *
  * @throws `core.MIG_FAILED` naming module and file, with PostgreSQL's message and error as cause
  */
-export async function applyStep(client: ClientBase, { step, direction }: PlannedStep): Promise<AppliedResult> {
+export async function applyStep(
+  client: ClientBase,
+  { step, direction }: PlannedStep,
+): Promise<AppliedResult> {
   const startedAt = performance.now();
   const file = fileOf(step, direction);
   try {
@@ -39,18 +45,30 @@ export async function applyStep(client: ClientBase, { step, direction }: Planned
     await (await migrationOf(client, step)).apply(direction);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw coreError("MIG_FAILED", `${step.module}: ${file} failed, nothing was changed: ${message}`, {
-      sqlstate: sqlstateOf(error) ?? "XX000",
-      detail: { module: step.module, file },
-      cause: error,
-    });
+    throw coreError(
+      "MIG_FAILED",
+      `${step.module}: ${file} failed, nothing was changed: ${message}`,
+      {
+        sqlstate: sqlstateOf(error) ?? "XX000",
+        detail: { module: step.module, file },
+        cause: error,
+      },
+    );
   }
   const durationMs = Math.round(performance.now() - startedAt);
   await client.query(
     `insert into postkit.migration_log
        (module, name, direction, up_checksum, down_checksum, package_version, duration_ms)
      values ($1, $2, $3, $4, $5, $6, $7)`,
-    [step.module, step.name, direction, step.upChecksum, step.downChecksum, step.packageVersion, durationMs],
+    [
+      step.module,
+      step.name,
+      direction,
+      step.upChecksum,
+      step.downChecksum,
+      step.packageVersion,
+      durationMs,
+    ],
   );
   return { module: step.module, name: step.name, direction, durationMs };
 }
@@ -62,7 +80,8 @@ async function migrationOf(client: ClientBase, step: PlannedStep["step"]): Promi
   const db = {
     query,
     select: async (text: string) => (await query(text)).rows,
-    column: async (name: string, text: string) => (await query(text)).rows.map((row: Record<string, unknown>) => row[name]),
+    column: async (name: string, text: string) =>
+      (await query(text)).rows.map((row: Record<string, unknown>) => row[name]),
   } as unknown as MigrationArguments[0];
   const options = {
     migrationsSchema: "postkit",

@@ -6,11 +6,24 @@ import { coreError, fromDriverError } from "../errors.ts";
 export type MigrationTarget = string | pg.ClientConfig | pg.Pool | pg.ClientBase;
 
 /** Runs `work` on one connection of the target and closes or returns it afterwards. */
-export async function withClient<T>(target: MigrationTarget, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  target: MigrationTarget,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  if (target === undefined || target === null || target === "") {
+    throw coreError(
+      "VAL_ARGUMENT",
+      "no database was given: pass a connection string, a pg configuration, a Pool or a Client",
+    );
+  }
   if (isPool(target)) return withPoolClient(target, work);
   if (isClient(target)) return work(assertIdle(target));
   const config = typeof target === "string" ? { connectionString: target } : target;
-  const client = new pg.Client({ fallback_application_name: "postkit", connectionTimeoutMillis: 10_000, ...config });
+  const client = new pg.Client({
+    fallback_application_name: "postkit",
+    connectionTimeoutMillis: 10_000,
+    ...config,
+  });
   client.on("error", () => {});
   try {
     await connect(() => client.connect());
@@ -20,7 +33,10 @@ export async function withClient<T>(target: MigrationTarget, work: (client: pg.C
   }
 }
 
-async function withPoolClient<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+async function withPoolClient<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
   const client = await connect(() => pool.connect());
   let failure: Error | undefined;
   const onError = (error: Error) => (failure = error);
@@ -29,7 +45,7 @@ async function withPoolClient<T>(pool: pg.Pool, work: (client: pg.ClientBase) =>
     return await work(client);
   } finally {
     client.off("error", onError);
-    client.release(failure);
+    client.release(failure ?? isInTransaction(client));
   }
 }
 
@@ -61,10 +77,20 @@ function isClient(target: MigrationTarget): target is pg.ClientBase {
   return typeof target === "object" && "query" in target && typeof target.query === "function";
 }
 
+/** Whether a transaction is open; clients that cannot tell are taken at their word. */
+function isInTransaction(client: pg.ClientBase): boolean {
+  const status = (
+    client as { getTransactionStatus?: () => string | null }
+  ).getTransactionStatus?.();
+  return status === "T" || status === "E";
+}
+
 function assertIdle(client: pg.ClientBase): pg.ClientBase {
-  const status = (client as { getTransactionStatus?: () => string | null }).getTransactionStatus?.();
-  if (status === "T" || status === "E") {
-    throw coreError("VAL_ARGUMENT", "migrate() needs a connection that is not inside a transaction");
+  if (isInTransaction(client)) {
+    throw coreError(
+      "VAL_ARGUMENT",
+      "migrate() needs a connection that is not inside a transaction",
+    );
   }
   return client;
 }

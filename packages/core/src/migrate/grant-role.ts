@@ -71,7 +71,11 @@ async function changeGrants<T>(
 
 function notPermitted(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  return coreError("MIG_NOT_PERMITTED", `this role may not change grants, only the owner of the schemas may: ${message}`, {
-    cause: error,
-  });
+  return coreError(
+    "MIG_NOT_PERMITTED",
+    `this role may not change grants, only the owner of the schemas may: ${message}`,
+    {
+      cause: error,
+    },
+  );
 }

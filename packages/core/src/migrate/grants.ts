@@ -7,7 +7,10 @@ export type GrantTo = string | { role: string; kinds: readonly GrantKind[] };
 export type GrantKind = "app" | "worker" | "maintenance";
 
 /** The asked grants that are not recorded yet. */
-export function missingGrants(grantTo: readonly GrantTo[], state: State): { role: string; kind: GrantKind }[] {
+export function missingGrants(
+  grantTo: readonly GrantTo[],
+  state: State,
+): { role: string; kind: GrantKind }[] {
   const recorded = new Set(state.grants.map(({ roleName, kind }) => `${kind} ${roleName}`));
   return grantTo
     .flatMap((grant) =>
@@ -18,8 +21,12 @@ export function missingGrants(grantTo: readonly GrantTo[], state: State): { role
     .filter(({ role, kind }) => !recorded.has(`${kind} ${role}`));
 }
 
-export async function recordGrants(client: ClientBase, grants: readonly { role: string; kind: GrantKind }[]): Promise<void> {
-  for (const { role, kind } of grants) await client.query("select postkit.grant_role($1, $2)", [role, kind]);
+export async function recordGrants(
+  client: ClientBase,
+  grants: readonly { role: string; kind: GrantKind }[],
+): Promise<void> {
+  for (const { role, kind } of grants)
+    await client.query("select postkit.grant_role($1, $2)", [role, kind]);
 }
 
 /** A privilege somebody gave by hand on an object of a module. */
@@ -37,23 +44,38 @@ interface ManualGrant {
  * What people gave roles on a module's objects beyond its recorded grants, so that it can be given back to objects
  * that a step drops and makes again. Applies the recorded grants as they are before the steps, to tell the two apart.
  */
-export async function privilegesByHand(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
+export async function privilegesByHand(
+  client: ClientBase,
+  modules: readonly string[],
+): Promise<ManualGrant[]> {
   const all = await readPrivileges(client, modules);
   if (all.length === 0) return [];
   await client.query("select postkit.reapply_grants()");
-  const { rows } = await client.query<{ role_name: string }>("select distinct role_name from postkit.grants");
+  const { rows } = await client.query<{ role_name: string }>(
+    "select distinct role_name from postkit.grants",
+  );
   const recorded = new Set(rows.map(({ role_name }) => role_name));
-  const granted = new Set((await readPrivileges(client, modules)).map((grant) => JSON.stringify(grant)));
+  const granted = new Set(
+    (await readPrivileges(client, modules)).map((grant) => JSON.stringify(grant)),
+  );
   return all.filter((grant) => !recorded.has(grant.grantee) || !granted.has(JSON.stringify(grant)));
 }
 
-async function readPrivileges(client: ClientBase, modules: readonly string[]): Promise<ManualGrant[]> {
-  const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5, 6`, [modules]);
+async function readPrivileges(
+  client: ClientBase,
+  modules: readonly string[],
+): Promise<ManualGrant[]> {
+  const { rows } = await client.query<ManualGrant>(`${privilegesQuery} order by 1, 2, 3, 4, 5, 6`, [
+    modules,
+  ]);
   return rows;
 }
 
 /** Gives back, by name, what was lost since `before` on objects that still exist. */
-export async function restorePrivileges(client: ClientBase, before: readonly ManualGrant[]): Promise<void> {
+export async function restorePrivileges(
+  client: ClientBase,
+  before: readonly ManualGrant[],
+): Promise<void> {
   if (before.length > 0) await client.query(restoreStatement(before));
 }
 

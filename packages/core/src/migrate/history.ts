@@ -35,7 +35,10 @@ export function fileOf(step: { module: string; name: string }, direction: "up" |
 export function stepsOf(module: PostkitModule): readonly Step[] {
   return module.migrations.map(({ name, up, down }, index) => {
     if (!/^\d{4}_[a-z0-9_]+$/.test(name) || Number(name.slice(0, 4)) !== index + 1) {
-      throw coreError("MIG_HISTORY_INVALID", `${module.name}: step ${index + 1} must be named NNNN_slug, not ${name}`);
+      throw coreError(
+        "MIG_HISTORY_INVALID",
+        `${module.name}: step ${index + 1} must be named NNNN_slug, not ${name}`,
+      );
     }
     const step: Step = {
       module: module.name,
@@ -59,9 +62,13 @@ function assertShippedAsBuilt(module: PostkitModule, step: Step): void {
     const file = new URL(`${step.name}.${direction}.sql`, module.migrationsUrl);
     if (!existsSync(file)) continue;
     if (checksum(readFileSync(file, "utf8")) !== step[`${direction}Checksum`]) {
-      throw coreError("MIG_DRIFT", `${fileOf(step, direction)} was edited after the package was built`, {
-        detail: { module: step.module, file: fileOf(step, direction) },
-      });
+      throw coreError(
+        "MIG_DRIFT",
+        `${fileOf(step, direction)} was edited after the package was built`,
+        {
+          detail: { module: step.module, file: fileOf(step, direction) },
+        },
+      );
     }
   }
 }

@@ -39,7 +39,11 @@ const transactionSettings = `
   set local search_path = pg_catalog, pg_temp;
   set local application_name = 'postkit-migrate'`;
 
-async function beginLocked(client: ClientBase, deadline: number, lockTimeoutMs: number): Promise<void> {
+async function beginLocked(
+  client: ClientBase,
+  deadline: number,
+  lockTimeoutMs: number,
+): Promise<void> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     // The lock is taken after the snapshot of its own statement: what follows must see what its last holder committed.
     await client.query("begin isolation level read committed");
@@ -57,9 +61,13 @@ async function lockTimeoutError(client: ClientBase, lockTimeoutMs: number): Prom
   const { rows } = await client.query<{ pid: number; holder: string }>(holderQuery);
   const [holder] = rows;
   const who = holder === undefined ? "another process, which has just ended" : holder.holder;
-  return coreError("MIG_LOCK_TIMEOUT", `waited ${lockTimeoutMs} ms for the migration lock, held by ${who}`, {
-    detail: { pid: holder?.pid },
-  });
+  return coreError(
+    "MIG_LOCK_TIMEOUT",
+    `waited ${lockTimeoutMs} ms for the migration lock, held by ${who}`,
+    {
+      detail: { pid: holder?.pid },
+    },
+  );
 }
 
 const holderQuery = `

@@ -3,7 +3,13 @@ import { coreError } from "../errors.ts";
 import type { PostkitModule } from "../module.ts";
 import { applyStep, ensureCoreSchema, type AppliedResult } from "./apply.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
-import { missingGrants, privilegesByHand, recordGrants, restorePrivileges, type GrantTo } from "./grants.ts";
+import {
+  missingGrants,
+  privilegesByHand,
+  recordGrants,
+  restorePrivileges,
+  type GrantTo,
+} from "./grants.ts";
 import { fileOf, stepsOf, type Step } from "./history.ts";
 import { lockedTransaction } from "./lock.ts";
 import { compare, selectSteps, type PlannedStep } from "./plan.ts";
@@ -40,7 +46,15 @@ export interface MigrateOptions extends PlanOptions {
   /** Allow a step down whose file says that it destroys data. @defaultValue false */
   allowDataLoss?: boolean | undefined;
   /** Told before each step, for a progress line. */
-  onStep?: ((step: { module: string; name: string; direction: "up" | "down"; index: number; total: number }) => void) | undefined;
+  onStep?:
+    | ((step: {
+        module: string;
+        name: string;
+        direction: "up" | "down";
+        index: number;
+        total: number;
+      }) => void)
+    | undefined;
 }
 
 /** A step that will run. */
@@ -75,7 +89,10 @@ export interface MigrateResult {
  * @throws `core.MIG_DATA_LOSS` a step down destroys data and `allowDataLoss` was not given
  * @throws `core.MIG_NOT_PERMITTED` the role may not read the bookkeeping or may not migrate
  */
-export async function migrate(target: MigrationTarget, options: MigrateOptions): Promise<MigrateResult> {
+export async function migrate(
+  target: MigrationTarget,
+  options: MigrateOptions,
+): Promise<MigrateResult> {
   const work = prepare(options);
   return withClient(target, async (client) => {
     const first = await readOnly(client, () => readState(client, work.names));
@@ -83,7 +100,9 @@ export async function migrate(target: MigrationTarget, options: MigrateOptions):
     if (options.dryRun === true) return { dryRun: true, steps: planned.map(planItem) };
     if (isUpToDate(work, first, planned)) return { dryRun: false, steps: [] };
     assertPermitted(first, planned);
-    return lockedTransaction(client, options.lockTimeoutMs ?? defaultLockTimeoutMs, () => run(client, work));
+    return lockedTransaction(client, options.lockTimeoutMs ?? defaultLockTimeoutMs, () =>
+      run(client, work),
+    );
   });
 }
 
@@ -97,14 +116,18 @@ interface Work {
 function prepare(options: MigrateOptions): Work {
   const { modules, only, direction = "up", to, count } = options;
   const unknown = only?.find((name) => !modules.some((module) => module.name === name));
-  if (unknown !== undefined) throw coreError("VAL_ARGUMENT", `no module ${unknown} among those given`);
+  if (unknown !== undefined)
+    throw coreError("VAL_ARGUMENT", `no module ${unknown} among those given`);
   if (count !== undefined && !(count === Infinity || (Number.isInteger(count) && count > 0))) {
     throw coreError("VAL_ARGUMENT", "count must be a positive whole number or Infinity");
   }
   const selected = modules.filter((module) => only === undefined || only.includes(module.name));
   const isVague = direction === "down" ? count === undefined || to !== undefined : to !== undefined;
   if (isVague && selected.length > 1) {
-    throw coreError("VAL_ARGUMENT", `name the one module that is to go ${direction}, or give a count`);
+    throw coreError(
+      "VAL_ARGUMENT",
+      `name the one module that is to go ${direction}, or give a count`,
+    );
   }
   const histories = new Map(selected.map((module) => [module.name, stepsOf(module)]));
   return { options, histories, names: [...histories.keys()] };
@@ -112,7 +135,9 @@ function prepare(options: MigrateOptions): Work {
 
 function planSteps({ options, histories }: Work, state: State): PlannedStep[] {
   const { direction = "up", to, count, allowAhead = false } = options;
-  const comparisons = [...histories].map(([name, steps]) => compare(name, steps, state, allowAhead));
+  const comparisons = [...histories].map(([name, steps]) =>
+    compare(name, steps, state, allowAhead),
+  );
   for (const { problem } of comparisons) if (problem !== undefined) throw problem;
   if (direction === "down") comparisons.reverse();
   return comparisons.flatMap((comparison) => selectSteps(comparison, { direction, to, count }));
@@ -142,7 +167,10 @@ async function run(client: ClientBase, work: Work): Promise<MigrateResult> {
   await restorePrivileges(client, byHand);
   return {
     dryRun: false,
-    steps: planned.map((item, index) => ({ ...planItem(item), durationMs: results[index]?.durationMs ?? 0 })),
+    steps: planned.map((item, index) => ({
+      ...planItem(item),
+      durationMs: results[index]?.durationMs ?? 0,
+    })),
   };
 }
 
@@ -153,12 +181,18 @@ function planItem({ step, direction }: PlannedStep): PlanItem {
 }
 
 function assertDataLossAllowed(planned: readonly PlannedStep[], isAllowed: boolean): void {
-  const destructive = planned.find(({ step, direction }) => direction === "down" && step.destroys !== undefined);
+  const destructive = planned.find(
+    ({ step, direction }) => direction === "down" && step.destroys !== undefined,
+  );
   if (destructive === undefined || isAllowed) return;
   const { step } = destructive;
-  throw coreError("MIG_DATA_LOSS", `${fileOf(step, "down")} destroys data: ${step.destroys}. Allow it explicitly to go on`, {
-    detail: { module: step.module, file: fileOf(step, "down"), destroys: step.destroys },
-  });
+  throw coreError(
+    "MIG_DATA_LOSS",
+    `${fileOf(step, "down")} destroys data: ${step.destroys}. Allow it explicitly to go on`,
+    {
+      detail: { module: step.module, file: fileOf(step, "down"), destroys: step.destroys },
+    },
+  );
 }
 
 /** A role that may not migrate learns what there is to do, and that another role has to. */

@@ -24,7 +24,12 @@ export interface PlannedStep {
   readonly direction: "up" | "down";
 }
 
-export function compare(module: string, steps: readonly Step[], state: State, allowAhead: boolean): Comparison {
+export function compare(
+  module: string,
+  steps: readonly Step[],
+  state: State,
+  allowAhead: boolean,
+): Comparison {
   const applied = state.applied.filter((step) => step.module === module);
   const known = new Map(steps.map((step) => [step.name, step]));
   const problem =
@@ -34,7 +39,13 @@ export function compare(module: string, steps: readonly Step[], state: State, al
     (allowAhead ? undefined : unknownStep(applied, known)) ??
     missingStep(applied, steps);
   const names = new Set(applied.map((step) => step.name));
-  return { module, steps, applied, pending: steps.filter((step) => !names.has(step.name)), problem };
+  return {
+    module,
+    steps,
+    applied,
+    pending: steps.filter((step) => !names.has(step.name)),
+    problem,
+  };
 }
 
 /**
@@ -42,7 +53,10 @@ export function compare(module: string, steps: readonly Step[], state: State, al
  *
  * @throws `core.MIG_STEP_UNKNOWN` when `to` names no step
  */
-export function selectSteps(comparison: Comparison, { direction, to, count }: Selection): PlannedStep[] {
+export function selectSteps(
+  comparison: Comparison,
+  { direction, to, count }: Selection,
+): PlannedStep[] {
   const { module, steps, applied, pending } = comparison;
   const limit = to === undefined ? undefined : stepNumber(module, steps, to);
   if (direction === "up") {
@@ -70,14 +84,23 @@ function numberOf(step: { name: string }): number {
 }
 
 function stepNumber(module: string, steps: readonly Step[], to: string): number {
-  const number = /^\d{1,4}$/.test(to) ? Number(to) : steps.findIndex((step) => step.name === to) + 1 || undefined;
+  const number = /^\d{1,4}$/.test(to)
+    ? Number(to)
+    : steps.findIndex((step) => step.name === to) + 1 || undefined;
   if (number === undefined || number > steps.length) {
-    throw coreError("MIG_STEP_UNKNOWN", `${module} has no step ${to}; the newest is ${steps.at(-1)?.name ?? "none"}`);
+    throw coreError(
+      "MIG_STEP_UNKNOWN",
+      `${module} has no step ${to}; the newest is ${steps.at(-1)?.name ?? "none"}`,
+    );
   }
   return number;
 }
 
-function foreignSchema(module: string, applied: readonly AppliedStep[], state: State): PostkitError | undefined {
+function foreignSchema(
+  module: string,
+  applied: readonly AppliedStep[],
+  state: State,
+): PostkitError | undefined {
   if (applied.length > 0 || !state.occupied.has(module)) return undefined;
   return coreError(
     "MIG_SCHEMA_FOREIGN",
@@ -86,7 +109,11 @@ function foreignSchema(module: string, applied: readonly AppliedStep[], state: S
   );
 }
 
-function lostSchema(module: string, applied: readonly AppliedStep[], state: State): PostkitError | undefined {
+function lostSchema(
+  module: string,
+  applied: readonly AppliedStep[],
+  state: State,
+): PostkitError | undefined {
   if (applied.length === 0 || state.schemas.has(module)) return undefined;
   return coreError(
     "MIG_DRIFT",
@@ -96,25 +123,41 @@ function lostSchema(module: string, applied: readonly AppliedStep[], state: Stat
   );
 }
 
-function editedStep(applied: readonly AppliedStep[], known: ReadonlyMap<string, Step>): PostkitError | undefined {
+function editedStep(
+  applied: readonly AppliedStep[],
+  known: ReadonlyMap<string, Step>,
+): PostkitError | undefined {
   for (const step of applied) {
     const current = known.get(step.name);
     if (current === undefined) continue;
     for (const direction of ["up", "down"] as const) {
       if (current[`${direction}Checksum`] === step[`${direction}Checksum`]) continue;
       const file = fileOf(step, direction);
-      return coreError("MIG_DRIFT", `${file} was edited after it was applied to this database on ${step.appliedAt.toISOString()}`, {
-        detail: { module: step.module, file },
-      });
+      return coreError(
+        "MIG_DRIFT",
+        `${file} was edited after it was applied to this database on ${step.appliedAt.toISOString()}`,
+        {
+          detail: { module: step.module, file },
+        },
+      );
     }
   }
   return undefined;
 }
 
-function unknownStep(applied: readonly AppliedStep[], known: ReadonlyMap<string, Step>): PostkitError | undefined {
+function unknownStep(
+  applied: readonly AppliedStep[],
+  known: ReadonlyMap<string, Step>,
+): PostkitError | undefined {
   const unknown = applied.filter((step) => !known.has(step.name));
   const [first] = unknown;
-  return first && aheadError(first.module, unknown.map((step) => step.name));
+  return (
+    first &&
+    aheadError(
+      first.module,
+      unknown.map((step) => step.name),
+    )
+  );
 }
 
 function aheadError(module: string, names: readonly string[]): PostkitError {
@@ -126,14 +169,21 @@ function aheadError(module: string, names: readonly string[]): PostkitError {
 }
 
 /** A step between applied ones that the database never saw: two branches were merged out of order. */
-function missingStep(applied: readonly AppliedStep[], steps: readonly Step[]): PostkitError | undefined {
+function missingStep(
+  applied: readonly AppliedStep[],
+  steps: readonly Step[],
+): PostkitError | undefined {
   const names = new Set(applied.map((step) => step.name));
   const lastApplied = steps.findLastIndex((step) => names.has(step.name));
   const missing = steps.slice(0, Math.max(lastApplied, 0)).find((step) => !names.has(step.name));
   return (
     missing &&
-    coreError("MIG_DRIFT", `${fileOf(missing, "up")} was never applied to this database, but later steps were`, {
-      detail: { module: missing.module, file: fileOf(missing, "up") },
-    })
+    coreError(
+      "MIG_DRIFT",
+      `${fileOf(missing, "up")} was never applied to this database, but later steps were`,
+      {
+        detail: { module: missing.module, file: fileOf(missing, "up") },
+      },
+    )
   );
 }

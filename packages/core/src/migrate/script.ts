@@ -55,7 +55,9 @@ $install$;
 
 function stepScript(step: Step): string {
   const { module, name, up, upChecksum, downChecksum, packageVersion } = step;
-  const logged = [module, name, "up", upChecksum, downChecksum, packageVersion].map(quote).join(", ");
+  const logged = [module, name, "up", upChecksum, downChecksum, packageVersion]
+    .map(quote)
+    .join(", ");
   return [
     `-- ${fileOf(step, "up")}`,
     up.trimEnd(),

@@ -40,10 +40,21 @@ export interface State {
  */
 export async function readState(client: ClientBase, modules: readonly string[]): Promise<State> {
   const { rows } = await client.query<CatalogRow>(catalogQuery, [modules]);
-  const [{ schemas, occupied, core_schema_exists, core_tables, core_is_occupied, readable, may_migrate } = emptyCatalog] = rows;
+  const [
+    {
+      schemas,
+      occupied,
+      core_schema_exists,
+      core_tables,
+      core_is_occupied,
+      readable,
+      may_migrate,
+    } = emptyCatalog,
+  ] = rows;
   const found = { schemas: new Set(schemas), occupied: new Set(occupied), mayMigrate: may_migrate };
   if (!core_schema_exists) return { coreVersion: undefined, applied: [], grants: [], ...found };
-  if (core_tables === 0 && !core_is_occupied) return { coreVersion: undefined, applied: [], grants: [], ...found };
+  if (core_tables === 0 && !core_is_occupied)
+    return { coreVersion: undefined, applied: [], grants: [], ...found };
   if (core_tables === 0) {
     throw coreError(
       "MIG_SCHEMA_FOREIGN",

@@ -48,7 +48,11 @@ function moduleStatus(module: PostkitModule, database: State): ModuleStatus {
   const pending = comparison.pending.map(({ name }) => name);
   return {
     module: module.name,
-    state: problem ? (stateOfProblem[problem.code] ?? "drift") : pending.length > 0 ? "pending" : "up-to-date",
+    state: problem
+      ? (stateOfProblem[problem.code] ?? "drift")
+      : pending.length > 0
+        ? "pending"
+        : "up-to-date",
     version: comparison.applied.at(-1)?.name,
     applied: comparison.applied,
     pending,
@@ -67,7 +71,10 @@ function readSteps(module: PostkitModule): { steps: readonly Step[]; edited?: Po
 }
 
 /** Tells which steps a call of {@link migrate} with these options would run; reads only. */
-export async function plan(target: MigrationTarget, options: PlanOptions): Promise<MigrateResult["steps"]> {
+export async function plan(
+  target: MigrationTarget,
+  options: PlanOptions,
+): Promise<MigrateResult["steps"]> {
   const { steps } = await migrate(target, { ...options, dryRun: true });
   return steps;
 }
