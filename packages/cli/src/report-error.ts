@@ -58,12 +58,10 @@ function isPostkitError(error: unknown): error is PostkitErrorLike {
 
 const advices: Readonly<Record<string, string>> = {
   MIG_DRIFT:
-    "Put the file back as it was released, or reinstall the package; a change needs a step of its own. " +
-    "`postkit migrate verify` lists every difference.",
+    "A released file never changes: a change needs a step of its own. `postkit migrate verify` lists every difference.",
   MIG_AHEAD: "Update the package, or pass --allow-ahead while an older release is still running.",
   MIG_LOCK_TIMEOUT: "Wait until it is done and try again, or raise --lock-timeout.",
   MIG_FAILED: "Mend what the message names and run the command again.",
-  MIG_NOT_PERMITTED: "Connect as the role that owns the schemas, or as one that may create them.",
   MIG_NOT_INSTALLED: "Run `postkit migrate up` first.",
   MIG_DATA_LOSS: "Pass --yes to let it destroy that data.",
   SYS_CONNECTION_FAILED:

@@ -20,7 +20,7 @@ export interface GrantedRole {
 export interface LostGrant {
   readonly role: string;
   readonly privilege: string;
-  /** `function authz.check`, `table authz.tuples`, `schema authz`. */
+  /** For people: `function authz.check`, `table authz.tuples`, `column authz.tuples.expires_at`, `schema authz`. */
   readonly object: string;
 }
 
@@ -70,14 +70,19 @@ const privilegesQuery = `
     where n.nspname = 'postkit' or n.nspname in (select v.module from postkit.schema_versions v)
   ) n
   cross join lateral (
-    select pg_catalog.format('schema %I', n.nspname) as object, n.nspacl as acl
+    select pg_catalog.format('schema %s', n.nspname) as object, n.nspacl as acl
     union all
-    select pg_catalog.format('function %I.%I', n.nspname, p.proname), p.proacl
+    select pg_catalog.format('function %s.%s', n.nspname, p.proname), p.proacl
     from pg_catalog.pg_proc p
     where p.pronamespace = n.oid
     union all
-    select pg_catalog.format('table %I.%I', n.nspname, c.relname), c.relacl
+    select pg_catalog.format('table %s.%s', n.nspname, c.relname), c.relacl
     from pg_catalog.pg_class c
+    where c.relnamespace = n.oid
+    union all
+    select pg_catalog.format('column %s.%s.%s', n.nspname, c.relname, t.attname), t.attacl
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_attribute t on t.attrelid = c.oid and not t.attisdropped
     where c.relnamespace = n.oid
   ) o
   cross join lateral pg_catalog.aclexplode(o.acl) a

@@ -1,0 +1,143 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const checkout = fileURLToPath(new URL("../../../../", import.meta.url));
+const compiler = join(checkout, "node_modules/typescript/bin/tsc");
+
+/** The command with its packages compiled, in a folder outside of the checkout, where nothing else is installed. */
+export interface InstalledCommand extends AsyncDisposable {
+  /** Makes an empty project in which the command can run, with some of the packages installed. */
+  createProject(installed?: readonly string[]): Promise<Project>;
+}
+
+/** How a run of the command ended. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What it wrote to stdout, which must be one JSON document. */
+  readonly json: unknown;
+}
+
+export interface RunOptions {
+  env?: Readonly<Record<string, string>>;
+  /** @defaultValue the project's folder */
+  folder?: string;
+}
+
+/** Compiles core, the command and these packages, which the projects can have installed. */
+export async function installCommand(packages: readonly string[] = []): Promise<InstalledCommand> {
+  const root = await realpath(await mkdtemp(join(tmpdir(), "postkit-cli-")));
+  await Promise.all([
+    compilePackage("core", join(root, "node_modules/@postkit/core")),
+    compilePackage("cli", join(root, "node_modules/@postkit/cli")),
+    ...packages.map((name) => compilePackage(name, join(root, "packages", name))),
+  ]);
+  let projectCount = 0;
+  return {
+    async createProject(installed = []) {
+      projectCount += 1;
+      const folder = join(root, `project-${projectCount}`);
+      for (const name of installed) {
+        await link(join(root, "packages", name), join(folder, "node_modules/@postkit", name));
+      }
+      const project = new Project(folder, join(root, "node_modules/@postkit/cli/dist/bin.js"));
+      await project.write("package.json", JSON.stringify({ private: true }));
+      return project;
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+/** A package as it is published, without its types: they are checked elsewhere. */
+async function compilePackage(name: string, target: string): Promise<void> {
+  const source = join(checkout, "packages", name);
+  const options = ["--outDir", join(target, "dist"), "--declaration", "false", "--noCheck"];
+  await promisify(execFile)(process.execPath, [
+    compiler,
+    "-p",
+    join(source, "tsconfig.build.json"),
+    ...options,
+  ]);
+  const text = await readFile(join(source, "package.json"), "utf8");
+  await writeFile(join(target, "package.json"), text);
+  const { dependencies, optionalDependencies } = JSON.parse(text) as Record<
+    string,
+    object | undefined
+  >;
+  for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    const installed = join(source, "node_modules", dependency);
+    if (existsSync(installed)) await link(installed, join(target, "node_modules", dependency));
+  }
+}
+
+async function link(target: string, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await symlink(target, path, "junction");
+}
+
+/** A project that runs the command. */
+export class Project {
+  readonly folder: string;
+  readonly bin: string;
+
+  constructor(folder: string, bin: string) {
+    this.folder = folder;
+    this.bin = bin;
+  }
+
+  /** Runs it as a shell would, without a terminal. `DATABASE_URL` is what `env` says, and nothing by default. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    return runNode([this.bin, ...args], { folder: this.folder, ...options });
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    const file = join(this.folder, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}
+
+/** Runs the command from its sources, as `npm run postkit` does. */
+export function runFromSource(args: readonly string[]): Promise<Outcome> {
+  const loader = join(checkout, "node_modules/tsx/dist/loader.mjs");
+  const bin = join(checkout, "packages/cli/src/bin.ts");
+  return runNode(["--conditions=@postkit/source", "--import", loader, bin, ...args], {
+    folder: checkout,
+  });
+}
+
+async function runNode(
+  args: readonly string[],
+  { folder, env = {} }: RunOptions,
+): Promise<Outcome> {
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { ...inheritedEnvironment(), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.on("data", (bytes: Buffer) => (output.stdout += bytes.toString("utf8")));
+  child.stderr.on("data", (bytes: Buffer) => (output.stderr += bytes.toString("utf8")));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  return {
+    code,
+    ...output,
+    get json() {
+      return JSON.parse(output.stdout) as unknown;
+    },
+  };
+}
+
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const { DATABASE_URL, DEBUG, FORCE_COLOR, NODE_OPTIONS, ...env } = process.env;
+  return { ...env, NO_COLOR: "1" };
+}

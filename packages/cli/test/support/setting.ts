@@ -1,0 +1,68 @@
+import { authz } from "@postkit/authz";
+import { migrate, type PostkitModule } from "@postkit/core";
+import { createTestDatabase, type TestDatabase, withClient } from "@postkit/testkit";
+
+import type { InstalledCommand, Outcome, Project } from "./command.ts";
+import { type FixtureModule, installFixture, ledger, moduleOf } from "./fixture-module.ts";
+
+/** A project with one module and a database of its own that belongs to the owner role. */
+export interface Setting extends AsyncDisposable {
+  readonly project: Project;
+  readonly db: TestDatabase;
+  /** Runs the command on that database, as the owner. */
+  postkit(...args: string[]): Promise<Outcome>;
+  /** Runs it as the application's role. */
+  postkitAsApp(...args: string[]): Promise<Outcome>;
+  postkitAsSuperuser(...args: string[]): Promise<Outcome>;
+}
+
+export interface SettingOptions {
+  /** Whether all steps are applied already. @defaultValue false: the database is empty */
+  isMigrated?: boolean;
+}
+
+/** With the ledger module, or another that is made for a test. */
+export async function ledgerSetting(
+  command: InstalledCommand,
+  { module = ledger, isMigrated = false }: SettingOptions & { module?: FixtureModule } = {},
+): Promise<Setting> {
+  const project = await command.createProject();
+  await installFixture(project, module);
+  return settingOf(project, isMigrated ? moduleOf(module) : undefined);
+}
+
+/** With authz from the workspace. */
+export async function authzSetting(
+  command: InstalledCommand,
+  { isMigrated = false }: SettingOptions = {},
+): Promise<Setting> {
+  return settingOf(await command.createProject(["authz"]), isMigrated ? authz : undefined);
+}
+
+async function settingOf(project: Project, migrated: PostkitModule | undefined): Promise<Setting> {
+  const db = await createTestDatabase();
+  // By hand and not with a template of the test kit: that gives access to the application's role.
+  if (migrated !== undefined)
+    await withClient(db.ownerUrl, (owner) => migrate(owner, { modules: [migrated] }));
+  const runOn =
+    (url: string) =>
+    (...args: string[]) =>
+      project.run(args, { env: { DATABASE_URL: url } });
+  return {
+    project,
+    db,
+    postkit: runOn(db.ownerUrl),
+    postkitAsApp: runOn(db.appUrl),
+    postkitAsSuperuser: runOn(db.superUrl),
+    [Symbol.asyncDispose]: () => db.drop(),
+  };
+}
+
+/** The schemas of a database that came after it was made. */
+export async function schemasOf(db: TestDatabase): Promise<string[]> {
+  const { rows } = await db.super.query<{ name: string }>(
+    `select nspname::text as name from pg_namespace
+     where nspname !~ '^pg_' and nspname not in ('information_schema', 'public') order by 1`,
+  );
+  return rows.map(({ name }) => name);
+}
