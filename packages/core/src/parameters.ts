@@ -9,17 +9,17 @@ export interface CastParameter {
 /** What may be passed to a function's parameter; `undefined` leaves the parameter to its default. */
 export type Parameter = string | number | boolean | bigint | null | undefined | CastParameter;
 
-const earliestTime = Date.parse("0001-01-01T00:00:00Z");
-const latestTime = Date.parse("9999-12-31T23:59:59.999Z");
+/** Where PostgreSQL's calendar begins; JavaScript's ends before PostgreSQL's does. */
+const earliestTime = Date.parse("-004712-01-01T00:00:00Z");
 
 export function json(value: unknown): CastParameter {
   return { text: value === undefined ? null : JSON.stringify(value), type: "jsonb" };
 }
 
-/** @throws `core.VAL_ARGUMENT` for an invalid Date, or one outside the years 1 to 9999 */
+/** @throws `core.VAL_ARGUMENT` for an invalid Date, or one before 4713 BC */
 export function timestamp(value: Date | null): CastParameter {
-  if (value !== null && !(value.getTime() >= earliestTime && value.getTime() <= latestTime)) {
-    throw coreError("VAL_ARGUMENT", "a point in time must be a valid Date of the years 1 to 9999");
+  if (value !== null && !(value.getTime() >= earliestTime)) {
+    throw coreError("VAL_ARGUMENT", "a point in time must be a valid Date, not before 4713 BC");
   }
   return { text: value === null ? null : timestampText(value), type: "timestamptz" };
 }

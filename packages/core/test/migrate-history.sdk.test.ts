@@ -251,7 +251,7 @@ describe("a schema that is not ours", () => {
   it("is seen when somebody made it again after a full down", async () => {
     await migrate(db.owner, { modules: [shop] });
     await migrate(db.owner, { modules: [shop], direction: "down", to: "0", allowDataLoss: true });
-    await db.owner.query("create schema shop");
+    await db.owner.query("create schema shop create table items (id int)");
     await expect(migrate(db.owner, { modules: [shop] })).rejects.toMatchObject({
       code: "MIG_SCHEMA_FOREIGN",
     });

@@ -33,7 +33,7 @@ export async function compileCore(): Promise<CompiledCore> {
   await promisify(execFile)(process.execPath, [
     compiler,
     "-p",
-    corePackage,
+    join(corePackage, "tsconfig.build.json"),
     "--outDir",
     folder,
     "--declaration",
