@@ -138,18 +138,27 @@ export function sqlstateOf(error: unknown): string | undefined {
   return driverErrorOf(error)?.code;
 }
 
-function driverErrorOf(error: unknown): (Error & DriverError) | undefined {
-  let outermost: (Error & DriverError) | undefined;
-  for (
-    let depth = 0, current = error;
-    depth < 4 && current instanceof Error;
-    depth += 1, current = current.cause
-  ) {
-    const candidate = current as Error & DriverError;
-    outermost ??= candidate;
-    if (typeof candidate.code === "string") return candidate;
+/** What the server said, however deep a library wrapped it; else the outermost error with a code. */
+function driverErrorOf(error: unknown): DriverError | undefined {
+  let outermost: DriverError | undefined;
+  let coded: DriverError | undefined;
+  for (let depth = 0, current = error; depth < 5 && isWrapper(current); depth += 1) {
+    if (typeof current.severity === "string") return current;
+    if (typeof current.code === "string") coded ??= current;
+    outermost ??= current;
+    current = current.cause ?? current.meta?.driverAdapterError;
   }
-  return outermost;
+  return coded ?? outermost;
+}
+
+interface Wrapper extends DriverError {
+  cause?: unknown;
+  /** Where Prisma keeps its driver's error. */
+  meta?: { driverAdapterError?: unknown } | undefined;
+}
+
+function isWrapper(value: unknown): value is Wrapper {
+  return typeof value === "object" && value !== null && "message" in value;
 }
 
 const socketCodes = new Set([
@@ -166,8 +175,7 @@ const lostMessage =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/i;
 
 /** Whether an error means that the connection can no longer be used; one that the server calls ERROR does not. */
-export function isConnectionFailure(error: Error): boolean {
-  const { severity, code, message } = error as DriverError;
+export function isConnectionFailure({ severity, code, message }: DriverError): boolean {
   if (severity !== undefined) return severity === "FATAL" || severity === "PANIC";
   return (code !== undefined && socketCodes.has(code)) || lostMessage.test(message);
 }

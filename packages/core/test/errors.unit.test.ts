@@ -4,12 +4,13 @@ import { describe, expect, it, vi } from "vitest";
 import { coreError, coreErrors, fromDriverError, sqlstateOf } from "../src/errors.ts";
 
 const driverError = (fields: object) => Object.assign(new Error("the driver's words"), fields);
-const refused = driverError({
+const refusal = {
   severity: "ERROR",
   code: "PK001",
   hint: "postkit:authz:BIZ_CYCLE_GROUP",
   detail: '{"path": ["a", "b"]}',
-});
+};
+const refused = driverError(refusal);
 
 describe("isPostkitError", () => {
   const error = new PostkitError({
@@ -80,6 +81,29 @@ describe("an error of the database", () => {
     expect((error as Error).cause).toBe(wrapped);
     expect(sqlstateOf(wrapped)).toBe("PK001");
     expect(sqlstateOf(error)).toBe("PK001");
+  });
+
+  it("is found where Prisma keeps it, whose own code is another", () => {
+    const cause = {
+      ...refusal,
+      message: "the driver's words",
+      kind: "postgres",
+      originalCode: "PK001",
+    };
+    const prisma = driverError({
+      code: "P2010",
+      meta: { driverAdapterError: Object.assign(new Error("DriverAdapterError"), { cause }) },
+    });
+    const error = fromDriverError(prisma);
+    expect(error).toMatchObject({
+      module: "authz",
+      code: "BIZ_CYCLE_GROUP",
+      sqlstate: "PK001",
+      message: "the driver's words",
+      detail: { path: ["a", "b"] },
+    });
+    expect((error as Error).cause).toBe(prisma);
+    expect(sqlstateOf(prisma)).toBe("PK001");
   });
 
   it("keeps a detail that is no JSON as it is", () => {

@@ -36,6 +36,12 @@ end $$;
 
 create function probe.echo(p_text text, p_namespace text default null) returns text language sql as $$ select p_text $$;
 
+create function probe.describe(
+  p_count int, p_ratio float8, p_flag boolean, p_big bigint, p_payload jsonb, p_list text[], p_wait interval,
+  p_namespace text default null
+)
+returns text language sql as $$ select concat_ws(' ', p_count, p_ratio, p_flag, p_big, p_payload, p_list, p_wait) $$;
+
 create function probe.add_note(p_id text, p_body text default 'no body', p_namespace text default null)
 returns text language plpgsql as $$
 begin
