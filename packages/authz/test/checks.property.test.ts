@@ -11,8 +11,8 @@ const graphs = 300;
 const users = ["user:a", "user:b"];
 const groups = ["team:a", "team:b", "team:c"];
 const folders = ["folder:a", "folder:b", "folder:c"];
-const docs = ["doc:a", "doc:b"];
-const permissions = ["read", "write", "admin"];
+const docs = ["doc:a"];
+const permissions = ["read", "write"];
 const namespaces = ["one", "one", "one", "two"];
 
 const questions = [...users, "team:a", "team:b", "folder:a", "doc:a"].flatMap((subject) =>

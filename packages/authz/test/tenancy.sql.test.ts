@@ -57,7 +57,9 @@ describe.each(bound)("%s", (_, pool) => {
     await using session = await openSession(pool());
     for (const tenant of ["", null, " ", "acm", "acme ", "ACME", "%"]) {
       await session.useTenant(tenant);
-      const { rows } = await session.query(`select from authz.${table} where namespace <> 'global'`);
+      const { rows } = await session.query(
+        `select from authz.${table} where namespace <> 'global'`,
+      );
       expect(rows).toEqual([]);
     }
   });
@@ -84,7 +86,10 @@ describe.each(bound)("%s", (_, pool) => {
        values ('globex', 'doc', 'a', 'b')`,
       "insert into authz.graph_state (namespace) values ('globex')",
     ]) {
-      expect(await refusalOf(session.query(statement))).toMatchObject({ sqlstate: "42501", detail: undefined });
+      expect(await refusalOf(session.query(statement))).toMatchObject({
+        sqlstate: "42501",
+        detail: undefined,
+      });
     }
   });
 
@@ -123,8 +128,16 @@ describe.each(bound)("%s", (_, pool) => {
     await using session = await openSession(pool());
     const answers = [
       await session.check("user:alice", "read", "doc:1"),
-      await session.call("check_any", { ...question, p_permissions: ["read"], p_namespace: "acme" }),
-      await session.call("check_all", { ...question, p_permissions: ["read"], p_namespace: "acme" }),
+      await session.call("check_any", {
+        ...question,
+        p_permissions: ["read"],
+        p_namespace: "acme",
+      }),
+      await session.call("check_all", {
+        ...question,
+        p_permissions: ["read"],
+        p_namespace: "acme",
+      }),
       await session.rows("get_audit_events", { p_namespace: "acme" }),
     ];
     expect(answers).toEqual([false, false, false, []]);
@@ -135,8 +148,16 @@ describe.each(bound)("%s", (_, pool) => {
     await using session = await openSession(pool(), "acme");
     const answers = [
       await session.call("check", { ...question, p_permission: "read", p_namespace: "globex" }),
-      await session.call("check_any", { ...question, p_permissions: ["read"], p_namespace: "globex" }),
-      await session.call("check_all", { ...question, p_permissions: ["read"], p_namespace: "globex" }),
+      await session.call("check_any", {
+        ...question,
+        p_permissions: ["read"],
+        p_namespace: "globex",
+      }),
+      await session.call("check_all", {
+        ...question,
+        p_permissions: ["read"],
+        p_namespace: "globex",
+      }),
       await session.rows("get_audit_events", { p_namespace: "globex" }),
     ];
     expect(answers).toEqual([false, false, false, []]);
@@ -192,6 +213,12 @@ describe("the application role", () => {
     ["in maintenance without a tenant", null, "on"],
   ] as const;
 
+  const refusals: Readonly<Record<string, string>> = {
+    none: "BIZ_TENANT_NOT_SET",
+    acme: "BIZ_TENANT_MISMATCH",
+    global: "BIZ_GLOBAL_PROTECTED",
+  };
+
   async function disguise(tenant: string | null, maintenance: string): Promise<Session> {
     const session = await openSession(db.app, tenant);
     await session.query("select set_config('postkit.maintenance', $1, false)", [maintenance]);
@@ -201,9 +228,13 @@ describe("the application role", () => {
   it.each(disguises)("cannot write a global rule %s", async (_, tenant, maintenance) => {
     await using app = await disguise(tenant, maintenance);
     expect(await refusalOf(app.query(insertGlobal))).toMatchObject({ sqlstate: "42501" });
-    const work = app.call("add_hierarchy", { ...rule, p_namespace: "global" });
-    expect(await refusalOf(work)).toMatchObject({ sqlstate: "42501" });
-    const update = app.query("update authz.permission_hierarchy set implies = 'x' where namespace = 'global'");
+    const { code, sqlstate } = await refusalOf(
+      app.call("add_hierarchy", { ...rule, p_namespace: "global" }),
+    );
+    expect([code, sqlstate]).toEqual([refusals[tenant ?? "none"], "42501"]);
+    const update = app.query(
+      "update authz.permission_hierarchy set implies = 'x' where namespace = 'global'",
+    );
     expect(await refusalOf(update)).toMatchObject({ sqlstate: "42501" });
     expect((await app.query(deleteGlobal)).rowCount).toBe(0);
     expect(await countRows(db.super)).toEqual(before);
@@ -223,7 +254,9 @@ describe("the application role", () => {
 
   it("writes nothing by means of postkit.maintenance", async () => {
     await using app = await disguise(null, "on");
-    expect(await refusalOf(app.grant({ ...grant, namespace: "globex" }))).toMatchObject({ code: "BIZ_TENANT_NOT_SET" });
+    expect(await refusalOf(app.grant({ ...grant, namespace: "globex" }))).toMatchObject({
+      code: "BIZ_TENANT_NOT_SET",
+    });
     const insert = app.query(
       `insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id)
        values ('globex', 'doc', 'new', 'read', 'user', 'alice')`,
@@ -236,7 +269,9 @@ describe("the application role", () => {
     await using app = await openSession(db.app, "acme");
     await app.query("set row_security = off");
     for (const table of tables) {
-      expect(await refusalOf(app.query(`select from authz.${table}`))).toMatchObject({ sqlstate: "42501" });
+      expect(await refusalOf(app.query(`select from authz.${table}`))).toMatchObject({
+        sqlstate: "42501",
+      });
     }
   });
 
@@ -276,14 +311,19 @@ describe("the application role", () => {
       "select authz._grant('postkit_app', 'app')",
       "select postkit.grant_role('postkit_app')",
     ]) {
-      expect([statement, (await refusalOf(app.query(statement))).sqlstate]).toEqual([statement, "42501"]);
+      expect([statement, (await refusalOf(app.query(statement))).sqlstate]).toEqual([
+        statement,
+        "42501",
+      ]);
     }
   });
 
   it("is not led astray by temporary tables that are named like those of the schema", async () => {
     await using app = await openSession(db.app, "acme");
     await app.query("create temp table tuples as select * from authz.tuples");
-    await app.query("create temp table pg_roles as select current_user as rolname, true as rolsuper, true as rolbypassrls");
+    await app.query(
+      "create temp table pg_roles as select current_user as rolname, true as rolsuper, true as rolbypassrls",
+    );
     await app.query("update pg_temp.tuples set subject_id = 'mallory', expires_at = null");
     expect(await app.check("user:mallory", "read", "doc:1")).toBe(false);
     await app.useTenant(null);
@@ -305,8 +345,14 @@ describe("the application role", () => {
 describe("the owner", () => {
   it("is refused a write without a tenant, as the application is", async () => {
     await using owner = await openSession(db.owner);
-    expect(await refusalOf(owner.grant(grant))).toMatchObject({ code: "BIZ_TENANT_NOT_SET", sqlstate: "42501" });
-    expect(await refusalOf(owner.revoke(grant))).toMatchObject({ code: "BIZ_TENANT_NOT_SET", sqlstate: "42501" });
+    expect(await refusalOf(owner.grant(grant))).toMatchObject({
+      code: "BIZ_TENANT_NOT_SET",
+      sqlstate: "42501",
+    });
+    expect(await refusalOf(owner.revoke(grant))).toMatchObject({
+      code: "BIZ_TENANT_NOT_SET",
+      sqlstate: "42501",
+    });
   });
 
   it("cannot write a global rule outside maintenance", async () => {
@@ -316,7 +362,10 @@ describe("the owner", () => {
       sqlstate: "42501",
     });
     expect(await owner.call("clear_hierarchy", { p_resource_type: "page" })).toBe(0);
-    expect(await countRows(db.super)).toEqual({ ...before, graph_version: expect.any(Number) as number });
+    expect(await countRows(db.super)).toEqual({
+      ...before,
+      graph_version: expect.any(Number) as number,
+    });
   });
 
   it("writes and removes global rules in maintenance, which is recorded", async () => {
@@ -325,8 +374,13 @@ describe("the owner", () => {
     await owner.query("set local postkit.maintenance = 'on'");
     await owner.call("add_hierarchy", { ...rule, p_resource_type: "wiki" });
     expect(await owner.call("remove_hierarchy", { ...rule, p_resource_type: "wiki" })).toBe(true);
-    const events = await owner.rows<{ event_type: string }>("get_audit_events", { p_resource_type: "wiki" });
-    expect(events.map(({ event_type: type }) => type)).toEqual(["hierarchy_deleted", "hierarchy_created"]);
+    const events = await owner.rows<{ event_type: string }>("get_audit_events", {
+      p_resource_type: "wiki",
+    });
+    expect(events.map(({ event_type: type }) => type)).toEqual([
+      "hierarchy_deleted",
+      "hierarchy_created",
+    ]);
     await owner.query("rollback");
   });
 

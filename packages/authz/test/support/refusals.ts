@@ -244,6 +244,15 @@ function tenantCases(): RefusalCase[] {
       message: /^no tenant is set/,
       onlySql: "a client sets the tenant with each call",
     })),
+    {
+      title: "add_hierarchy: a rule that would hold for every tenant",
+      name: "add_hierarchy",
+      args: { ...rule, p_namespace: "global" },
+      tenant: "global",
+      code: "BIZ_GLOBAL_PROTECTED",
+      sqlstate: "42501",
+      message: /^rules of namespace global /,
+    },
     ...creators.map((name): RefusalCase => ({
       title: `${name}: a namespace that is not the tenant`,
       name,

@@ -1,0 +1,139 @@
+import { authz } from "@postkit/authz";
+import { createTestDatabase, type TestDatabase, withClient } from "@postkit/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { openExplainedSession, type ExplainedSession } from "./support/plans.ts";
+
+/** 50,000 tuples in four tenants: users in groups, groups in groups, documents in folders in folders, grants on all. */
+const data = `
+  insert into authz.tuples
+    (namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation)
+  select n, rt, ri, r, st, si, sr
+  from unnest(array['acme', 'globex', 'initech', 'umbrella']) n,
+    lateral (
+      select 'team', 't' || i % 200, 'member', 'user', 'u' || i % 997, null from generate_series(1, 3000) i
+      union
+      select 'team', 't' || i / 3, 'member', 'team', 't' || i, 'member' from generate_series(1, 199) i
+      union
+      select 'folder', 'f' || i, 'parent', 'folder', 'f' || i / 4, null from generate_series(1, 500) i
+      union
+      select 'doc', 'd' || i, 'parent', 'folder', 'f' || i % 500, null from generate_series(1, 3000) i
+      union
+      select 'doc', 'd' || i, 'read', 'user', 'u' || i % 1000, null from generate_series(1, 4800) i
+      union
+      select 'folder', 'f' || i, 'write', 'team', 't' || i % 200, 'member' from generate_series(1, 500) i
+      union
+      select 'doc', 'hot', 'read', 'user', 'u' || i, null from generate_series(1, 500) i
+    ) t (rt, ri, r, st, si, sr);
+  insert into authz.permission_hierarchy (namespace, resource_type, permission, implies)
+  select n, t, p, i
+  from unnest(array['acme', 'globex', 'initech', 'umbrella']) n,
+    (select 'doc' union select 'type' || i from generate_series(1, 300) i) k (t),
+    (values ('write', 'read'), ('admin', 'write')) r (p, i);`;
+
+let db: TestDatabase;
+let app: ExplainedSession;
+
+beforeAll(async () => {
+  db = await createTestDatabase({
+    modules: [authz],
+    template: {
+      name: "50k tuples",
+      prepare: ({ superUrl }) =>
+        withClient(superUrl, async (root) => {
+          // Their audit is not looked at here.
+          await root.query("alter table authz.tuples disable trigger tuples_audit");
+          await root.query(data);
+          await root.query("alter table authz.tuples enable trigger tuples_audit");
+          await root.query("vacuum analyze authz.tuples, authz.permission_hierarchy");
+        }),
+    },
+  });
+  app = await openExplainedSession(db, "acme");
+});
+
+afterAll(() => db.drop());
+
+const indexScan = /^(Index Scan|Index Only Scan|Bitmap Index Scan)$/;
+
+/** Runs it and gives the scans it took; the first run may look up what is cached later. */
+async function scansOf(work: () => Promise<unknown>) {
+  await work();
+  app.takeScans();
+  await work();
+  return app.takeScans();
+}
+
+describe("with 50,000 tuples, as the application role, with plans for any value", () => {
+  it("the data is what the tests are about", async () => {
+    const { rows } = await db.super.query("select count(*)::int as tuples from authz.tuples");
+    expect(rows).toEqual([{ tuples: 49_996 }]);
+  });
+
+  it("a check of a direct grant is one probe of an index, which reads one row", async () => {
+    const scans = await scansOf(() => app.check("user:u1", "read", "doc:d1"));
+    expect(scans).toHaveLength(1);
+    // Either index has all the columns that are asked for.
+    expect(scans[0]?.["Index Name"]).toMatch(/^tuples_(key|subject)_idx$/);
+    expect(scans[0]?.["Actual Rows"]).toBe(1);
+    expect(scans[0]?.["Node Type"]).toMatch(indexScan);
+    expect(scans[0]?.["Rows Removed by Filter"] ?? 0).toBe(0);
+  });
+
+  it.each([
+    ["by a group in a group on a folder above", "user:u1", "write", "folder:f400", true],
+    ["by a rule, a group and a folder above", "user:u199", "read", "doc:d2999", true],
+    ["that is refused", "user:u999999", "read", "doc:d1", false],
+    ["that is refused on a resource with many grants", "user:u900", "read", "doc:hot", false],
+    ["of somebody unknown on something unknown", "user:nobody", "fly", "moon:1", false],
+  ])("a check %s uses indexes alone", async (_, subject, permission, resource, answer) => {
+    expect(await app.check(subject, permission, resource)).toBe(answer);
+    const scans = await scansOf(() => app.check(subject, permission, resource));
+    const tables = scans.filter((scan) => scan["Relation Name"] !== undefined);
+    expect(tables.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
+    const indexes = new Set(scans.flatMap((scan) => scan["Index Name"] ?? []));
+    expect(indexes).toContain("tuples_key_idx");
+    for (const index of indexes) expect(index).toMatch(/^(tuples_|permission_hierarchy_)/);
+  });
+
+  it("check_any and check_all use indexes alone", async () => {
+    for (const name of ["check_any", "check_all"]) {
+      const scans = await scansOf(() =>
+        app.call(name, {
+          p_subject_type: "user",
+          p_subject_id: "u7",
+          p_permissions: ["read", "write", "admin"],
+          p_resource_type: "doc",
+          p_resource_id: "d3000",
+        }),
+      );
+      expect(scans.length).toBeGreaterThan(0);
+      expect(scans.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
+    }
+  });
+
+  it("a walk up the groups goes by the subject's index, one up the containers by the key's", async () => {
+    const scans = await scansOf(() => app.check("user:u1", "write", "folder:f499"));
+    const used = scans.flatMap((scan) => scan["Index Name"] ?? []);
+    expect(used).toContain("tuples_subject_idx");
+    expect(used).toContain("tuples_key_idx");
+  });
+
+  it("writes, deletes and tests for cycles use indexes alone", async () => {
+    await app.query("begin");
+    const user = { resource: "doc:d1", relation: "edit", subject: "user:u1" };
+    const group = { resource: "team:new", relation: "member", subject: "team:t199" };
+    const folder = { resource: "folder:new", relation: "parent", subject: "folder:f499" };
+    for (const grant of [user, group, folder]) {
+      await app.grant(grant);
+      app.takeScans();
+      await app.revoke(grant);
+      await app.grant(grant);
+      await app.grant(grant);
+      const scans = app.takeScans().filter((scan) => scan["Relation Name"] === "tuples");
+      expect(scans.length).toBeGreaterThan(0);
+      expect(scans.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
+    }
+    await app.query("rollback");
+  });
+});
