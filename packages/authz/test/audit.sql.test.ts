@@ -470,7 +470,7 @@ describe("get_audit_events", () => {
           });
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 

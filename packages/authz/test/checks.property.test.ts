@@ -13,7 +13,9 @@ const groups = ["team:a", "team:b", "team:c"];
 const folders = ["folder:a", "folder:b", "folder:c"];
 const docs = ["doc:a"];
 const permissions = ["read", "write"];
-const namespaces = ["one", "one", "one", "two"];
+/** The one that is asked, with what must not be seen in it. */
+const asked = "one";
+const namespaces = [asked, asked, asked, "two"];
 
 const questions = [...users, "team:a", "team:b", "folder:a", "doc:a"].flatMap((subject) =>
   [...docs, "folder:a", "folder:b", "team:a"].flatMap((resource) =>
@@ -83,15 +85,12 @@ const rules = fc.uniqueArray(
 let db: TestDatabase;
 let app: Session;
 let root: Session;
-/** One connection a namespace, to ask at the same time. */
-const askers = new Map<string, Session>();
 
 beforeAll(async () => {
   db = await createTestDatabase({ modules: [authz] });
   root = await openSession(db.super);
   app = await openSession(db.app);
   await app.query(play);
-  for (const asked of new Set(namespaces)) askers.set(asked, await openSession(db.app));
 });
 
 afterAll(() => db.drop());
@@ -105,15 +104,11 @@ describe("writes and checks", () => {
         const expected = made.map((one) => model.move(one));
         expect(await outcomes(made)).toEqual(expected);
         const graph = { tuples: model.tuples, rules: ruled };
-        await Promise.all(
-          [...askers].map(async ([asked, session]) => {
-            const answers = await ask(session, asked);
-            const wrong = questions.filter(
-              (question, index) => answers[index] !== decide(graph, asked, question),
-            );
-            expect({ asked, wrong }).toEqual({ asked, wrong: [] });
-          }),
+        const answers = await ask();
+        const wrong = questions.filter(
+          (question, index) => answers[index] !== decide(graph, asked, question),
         );
+        expect(wrong).toEqual([]);
       }),
       { numRuns: graphs },
     );
@@ -234,8 +229,8 @@ async function outcomes(made: readonly Move[]): Promise<string[]> {
   return rows[0]?.outcomes ?? [];
 }
 
-async function ask(session: Session, asked: string): Promise<boolean[]> {
-  const { rows } = await session.query<{ answers: boolean[] }>({
+async function ask(): Promise<boolean[]> {
+  const { rows } = await app.query<{ answers: boolean[] }>({
     name: "ask",
     text: `
       select array_agg(
