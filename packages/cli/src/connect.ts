@@ -13,17 +13,12 @@ export async function withDatabase<T>(
   { databaseUrl }: DatabaseOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const connectionString = requireUrl(databaseUrl);
-  const client = new pg.Client({
-    connectionString,
-    fallback_application_name: "postkit",
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
-  });
+  const url = requireUrl(databaseUrl);
+  const client = createClient(url);
   client.on("error", () => {});
   try {
     await client.connect().catch((error: unknown) => {
-      throw unreachable(connectionString, error);
+      throw unreachable(url, error);
     });
     return await work(client);
   } finally {
@@ -37,15 +32,24 @@ function requireUrl(databaseUrl: string | undefined): string {
       "no database is given: pass --database-url or set DATABASE_URL; `postkit dev start` gives you one to try",
     );
   }
-  if (!/^(postgres(ql)?|socket):\/\//.test(databaseUrl) || !isParsable(databaseUrl)) {
+  if (!/^(postgres(ql)?|socket):\/\//.test(databaseUrl)) {
     throw usageError("the database URL must look like postgres://user:password@host:5432/database");
   }
   return databaseUrl;
 }
 
-function isParsable(databaseUrl: string): boolean {
-  // The driver also takes a URL without a host, for a socket.
-  return URL.canParse(databaseUrl.replace(/:\/\/([^/]*@)?\//, "://localhost/"));
+function createClient(connectionString: string): pg.Client {
+  try {
+    return new pg.Client({
+      connectionString,
+      fallback_application_name: "postkit",
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw usageError(`the database URL cannot be used: ${reason}`);
+  }
 }
 
 function unreachable(databaseUrl: string, error: unknown): PostkitError {

@@ -7,9 +7,9 @@ export class Progress implements Disposable {
   #text: string;
   #isShown = false;
 
-  constructor(text: string, { isSilent = false }: { isSilent?: boolean | undefined } = {}) {
+  constructor(text: string) {
     this.#text = text;
-    if (isSilent || !process.stderr.isTTY) return;
+    if (!process.stderr.isTTY) return;
     this.#timer = setTimeout(() => {
       this.#isShown = true;
       this.#draw();

@@ -11,8 +11,8 @@ export interface Project {
   readonly listedModules: readonly string[];
 }
 
-export function findProject(startFolder: string = process.cwd()): Project {
-  const folder = nearestPackage(startFolder) ?? startFolder;
+export function findProject(): Project {
+  const folder = nearestPackage(process.cwd()) ?? process.cwd();
   return { folder, listedModules: readListedModules(join(folder, "package.json")) };
 }
 

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { usageError } from "./cli-error.ts";
+import type { CliErrorCode } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { printJson } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -13,7 +13,6 @@ import { reportError } from "./report-error.ts";
  * process.exitCode = await run(["migrate", "status"]);
  */
 export async function run(args: readonly string[]): Promise<ExitCode> {
-  endQuietlyWhenNobodyReads();
   let exitCode: ExitCode = exitCodes.ok;
   const program = createProgram(async (command) => {
     exitCode = await command;
@@ -33,16 +32,9 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
 function endOfParsing({ exitCode, message }: CommanderError, isJson: boolean): ExitCode {
   if (exitCode === 0) return exitCodes.ok;
   if (isJson) {
-    const { code } = usageError(message);
+    const code: CliErrorCode = "VAL_USAGE";
     const sentence = redact(message.replace(/^error: /, ""));
     printJson({ error: { module: "cli", code, sqlstate: null, message: sentence, detail: null } });
   }
   return exitCodes.usage;
-}
-
-/** `postkit sql | head` closes the pipe early, which is no failure. */
-function endQuietlyWhenNobodyReads(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
 }

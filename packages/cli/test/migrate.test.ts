@@ -1,17 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { installCommand, type InstalledCommand } from "./support/command.ts";
+import { installCommand, type InstalledCommand, terminalAvailable } from "./support/command.ts";
 import { installFixture, ledger } from "./support/fixture-module.ts";
-import { ledgerSetting, schemasOf } from "./support/setting.ts";
+import { holdMigrationLock, ledgerSetting, schemasOf } from "./support/setting.ts";
 
 let command: InstalledCommand;
 beforeAll(async () => {
   command = await installCommand();
 });
 afterAll(() => command[Symbol.asyncDispose]());
-
-/** The bytes of "postkit" as a number. */
-const migrationLock = 0x706f73746b6974n;
 
 const [init, total] = ledger.steps as [(typeof ledger.steps)[0], (typeof ledger.steps)[0]];
 const initUp = {
@@ -185,18 +182,13 @@ describe.concurrent("postkit migrate up", () => {
 
   it("gives up on a lock that another session holds, and names that session", async () => {
     await using setting = await ledgerSetting(command);
-    const holder = await setting.db.owner.connect();
-    await holder.query("set application_name = 'the-other-one'");
-    await holder.query("begin");
-    await holder.query("select pg_advisory_xact_lock($1)", [migrationLock]);
+    await using lock = await holdMigrationLock(setting.db);
     const refused = await setting.postkit("migrate", "up", "--lock-timeout", "100ms", "--json");
-    await holder.query("rollback");
-    holder.release();
     expect(refused).toMatchObject({
       code: 5,
       json: { error: { code: "MIG_LOCK_TIMEOUT", sqlstate: "55P03" } },
     });
-    expect(refused.stderr).toContain("application the-other-one");
+    expect(refused.stderr).toContain(`held by pid ${lock.pid}`);
     expect(await schemasOf(setting.db)).toEqual([]);
   });
 
@@ -347,6 +339,39 @@ describe.concurrent("postkit migrate down", () => {
     expect((await setting.postkit(...all)).stderr).toBe("Nothing to take back.\n");
   });
 });
+
+describe
+  .skipIf(!terminalAvailable())
+  .concurrent("on a terminal (skipped where there is no script command)", () => {
+    it("asks before it destroys data, and takes anything but yes for a no", async () => {
+      await using setting = await ledgerSetting(command, { isMigrated: true });
+      const env = { DATABASE_URL: setting.db.ownerUrl };
+      const args = ["migrate", "down", "--module", "ledger", "--to", "0"];
+      const declined = await setting.project.runOnTerminal(args, { env, input: "\n" });
+      expect(declined.stdout).toContain("0001_init.down.sql destroys ledger.entries");
+      expect(declined.stdout).toContain("cancelled; nothing was changed");
+      expect(declined.code).toBe(1);
+      expect(await schemasOf(setting.db)).toEqual(["ledger", "postkit"]);
+      const agreed = await setting.project.runOnTerminal(args, { env, input: "yes\n" });
+      expect(agreed.stdout).toContain("Took back 2 steps.");
+      expect(agreed.code).toBe(0);
+      expect(await schemasOf(setting.db)).toEqual(["postkit"]);
+    });
+
+    it("tells what it waits for when that takes long", async () => {
+      await using setting = await ledgerSetting(command);
+      await using lock = await holdMigrationLock(setting.db);
+      const waited = await setting.project.runOnTerminal(
+        ["migrate", "up", "--lock-timeout", "700"],
+        {
+          env: { DATABASE_URL: setting.db.ownerUrl },
+        },
+      );
+      expect(waited.stdout).toContain("waiting for the migration lock…");
+      expect(waited.stdout).toContain(`held by pid ${lock.pid}`);
+      expect(waited.code).toBe(5);
+    });
+  });
 
 describe.concurrent("postkit migrate verify", () => {
   it("finds nothing in a database that is as the migrations left it", async () => {

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installCommand, type InstalledCommand } from "./support/command.ts";
 import { authzSetting } from "./support/setting.ts";
 
-const hasPsql = spawnSync("psql", ["--version"]).status === 0;
+const psql = "psql";
+const hasPsql = spawnSync(psql, ["--version"]).status === 0;
 
 let command: InstalledCommand;
 beforeAll(async () => {
@@ -25,7 +26,7 @@ describe.concurrent("postkit sql", () => {
       const script = join(setting.project.folder, "authz.sql");
       const written = await setting.postkit("sql", "authz", "--output", script);
       expect(written).toMatchObject({ code: 0, stdout: "" });
-      await promisify(execFile)("psql", [
+      await promisify(execFile)(psql, [
         "--no-psqlrc",
         "--quiet",
         "-f",

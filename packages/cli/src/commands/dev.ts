@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { EmbeddedServer, PostgresVersion, RunningServer } from "@postkit/embedded";
 import { CliError, usageError } from "../cli-error.ts";
 import { exitCodes, type ExitCode } from "../exit-codes.ts";
@@ -90,7 +90,7 @@ async function start(embedded: Embedded, { version, dataDir }: Wanted): Promise<
 /** The data holds the server's password, so the folder keeps itself out of version control. */
 async function makeDefaultDataDir(version: PostgresVersion): Promise<string> {
   const dataDir = defaultDataDir(version);
-  const folder = join(dataDir, "..");
+  const folder = dirname(dataDir);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, ".gitignore"), "*\n", { flag: "wx" }).catch(
     (error: NodeJS.ErrnoException) => {

@@ -5,6 +5,7 @@ import {
   verify,
   type DatabaseFacts,
   type PostkitModule,
+  type SchemaFacts,
 } from "@postkit/core";
 import type { Client } from "pg";
 import { withDatabase } from "../connect.ts";
@@ -43,7 +44,7 @@ async function runChecks(client: Client, modules: readonly PostkitModule[]): Pro
 async function runModuleChecks(
   client: Client,
   modules: readonly PostkitModule[],
-  { role }: DatabaseFacts,
+  { role, schemas }: DatabaseFacts,
 ): Promise<Check[]> {
   if (modules.length === 0) return [noModulesCheck];
   const verified = await verify(client, { modules });
@@ -51,11 +52,12 @@ async function runModuleChecks(
     verified.some((one) => one.module === name && one.findings.length === 0),
   );
   const statuses = await status(client, { modules: sound });
+  const mayMigrate = coreSchema(schemas)?.isOwned ?? role.mayCreateSchemas;
   return verified.flatMap((one) =>
     checkModule({
       verified: one,
       status: statuses.find(({ module }) => module === one.module),
-      role,
+      mayMigrate,
     }),
   );
 }
@@ -65,10 +67,14 @@ async function runAccessChecks(
   client: Client,
   { role, schemas, server }: DatabaseFacts,
 ): Promise<Check[]> {
-  const core = schemas.find(({ name }) => name === "postkit");
+  const core = coreSchema(schemas);
   if (core === undefined) return [];
   if (!core.isOwned) return checkAccess(role, schemas);
   return server.isReplica ? [] : checkGrants(await reviewGrants(client));
+}
+
+function coreSchema(schemas: readonly SchemaFacts[]): SchemaFacts | undefined {
+  return schemas.find(({ name }) => name === "postkit");
 }
 
 /** What cannot be checked has failed; the checks that follow may still tell more. */

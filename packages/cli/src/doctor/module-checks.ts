@@ -1,4 +1,4 @@
-import type { ModuleStatus, ModuleVerification, RoleFacts } from "@postkit/core";
+import type { ModuleStatus, ModuleVerification } from "@postkit/core";
 import { plural } from "../output.ts";
 import type { Check } from "./check.ts";
 
@@ -13,11 +13,11 @@ interface CheckedModule {
   verified: ModuleVerification;
   /** Undefined when something was found. */
   status: ModuleStatus | undefined;
-  /** Whoever would migrate from here. */
-  role: RoleFacts;
+  /** Whether the role of the connection may apply what is pending. */
+  mayMigrate: boolean;
 }
 
-export function checkModule({ verified, status, role }: CheckedModule): Check[] {
+export function checkModule({ verified, status, mayMigrate }: CheckedModule): Check[] {
   const { module: name, findings } = verified;
   if (findings.length > 0 || status === undefined) {
     return findings.map(({ code, message }) => ({
@@ -31,7 +31,7 @@ export function checkModule({ verified, status, role }: CheckedModule): Check[] 
   if (pending.length === 0)
     return [{ level: "ok", name, message: `up to date at ${version ?? "no step"}` }];
   const message = `${plural(pending.length, "step")} pending: ${pending.join(", ")}`;
-  return [{ level: "warn", name, message, advice: pendingAdvice(version, role) }];
+  return [{ level: "warn", name, message, advice: pendingAdvice(mayMigrate) }];
 }
 
 function adviceFor(code: ModuleVerification["findings"][number]["code"]): string {
@@ -40,9 +40,10 @@ function adviceFor(code: ModuleVerification["findings"][number]["code"]): string
   return "Put the file or table back as it was; `postkit migrate verify` checks again.";
 }
 
-function pendingAdvice(version: string | undefined, { name, mayCreateSchemas }: RoleFacts): string {
-  if (version !== undefined || mayCreateSchemas) return "Apply with `postkit migrate up`.";
-  return `Run \`postkit migrate up\` as another role: ${name} may not create schemas in this database.`;
+function pendingAdvice(mayMigrate: boolean): string {
+  return mayMigrate
+    ? "Apply with `postkit migrate up`."
+    : "Run `postkit migrate up` as the role that owns the schemas, or may create them.";
 }
 
 export function checkOtherModules(modules: readonly string[]): Check[] {
@@ -50,6 +51,6 @@ export function checkOtherModules(modules: readonly string[]): Check[] {
     level: "warn",
     name,
     message: "is installed in the database, but this project has no package for it",
-    advice: `Install its package, or run the command where it is installed.`,
+    advice: "Install its package, or run the command where it is installed.",
   }));
 }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,6 +6,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { vi } from "vitest";
+
+// A test starts several processes, one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Gives a program a terminal. */
+const terminal = "script";
 const checkout = fileURLToPath(new URL("../../../../", import.meta.url));
 const compiler = join(checkout, "node_modules/typescript/bin/tsc");
 
@@ -81,6 +88,11 @@ async function link(target: string, path: string): Promise<void> {
   await symlink(target, path, "junction");
 }
 
+/** Whether this machine can give the command a terminal. */
+export function terminalAvailable(): boolean {
+  return process.platform === "linux" && spawnSync(terminal, ["--version"]).status === 0;
+}
+
 /** A project that runs the command. */
 export class Project {
   readonly folder: string;
@@ -94,6 +106,16 @@ export class Project {
   /** Runs it as a shell would, without a terminal. `DATABASE_URL` is what `env` says, and nothing by default. */
   run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return runNode([this.bin, ...args], { folder: this.folder, ...options });
+  }
+
+  /** Runs it on a terminal, where someone types `input`; what it prints comes all as stdout. */
+  runOnTerminal(
+    args: readonly string[],
+    options: RunOptions & { input?: string } = {},
+  ): Promise<Outcome> {
+    const words = [process.execPath, this.bin, ...args].map((word) => `'${word}'`).join(" ");
+    const typescript = ["--quiet", "--return", "--command", words, "/dev/null"];
+    return runProgram(terminal, typescript, { folder: this.folder, ...options });
   }
 
   async write(path: string, text: string): Promise<void> {
@@ -112,15 +134,17 @@ export function runFromSource(args: readonly string[]): Promise<Outcome> {
   });
 }
 
-async function runNode(
+function runNode(args: readonly string[], options: RunOptions): Promise<Outcome> {
+  return runProgram(process.execPath, args, options);
+}
+
+async function runProgram(
+  program: string,
   args: readonly string[],
-  { folder, env = {} }: RunOptions,
+  { folder, env = {}, input = "" }: RunOptions & { input?: string },
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, args, {
-    cwd: folder,
-    env: { ...inheritedEnvironment(), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(program, args, { cwd: folder, env: { ...inheritedEnvironment(), ...env } });
+  child.stdin.end(input);
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (bytes: Buffer) => (output.stdout += bytes.toString("utf8")));
   child.stderr.on("data", (bytes: Buffer) => (output.stderr += bytes.toString("utf8")));
@@ -138,6 +162,11 @@ async function runNode(
 }
 
 function inheritedEnvironment(): NodeJS.ProcessEnv {
-  const { DATABASE_URL, DEBUG, FORCE_COLOR, NODE_OPTIONS, ...env } = process.env;
-  return { ...env, NO_COLOR: "1" };
+  const unset = {
+    DATABASE_URL: undefined,
+    DEBUG: undefined,
+    FORCE_COLOR: undefined,
+    NODE_OPTIONS: undefined,
+  };
+  return { ...process.env, ...unset, NO_COLOR: "1" };
 }

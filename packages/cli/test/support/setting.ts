@@ -66,3 +66,25 @@ export async function schemasOf(db: TestDatabase): Promise<string[]> {
   );
   return rows.map(({ name }) => name);
 }
+
+/** The bytes of "postkit" as a number. */
+const migrationLock = 0x706f73746b6974n;
+
+/** Keeps others from migrating, as a process does that migrates itself. */
+export async function holdMigrationLock(
+  db: TestDatabase,
+): Promise<AsyncDisposable & { readonly pid: number }> {
+  const holder = await db.owner.connect();
+  await holder.query("begin");
+  const { rows } = await holder.query<{ pid: number }>(
+    "select pg_backend_pid() as pid, pg_advisory_xact_lock($1)",
+    [migrationLock],
+  );
+  return {
+    pid: rows[0]?.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      await holder.query("rollback");
+      holder.release();
+    },
+  };
+}
