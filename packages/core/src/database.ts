@@ -80,8 +80,9 @@ export class Database implements Runner {
     try {
       return await work(connection);
     } finally {
-      connection.giveBack();
-      if (connection.wasGivenUp) cancel(connection.client);
+      // A pooler forgets whom to cancel when the connection is closed, so it stays open that long.
+      if (connection.wasGivenUp) cancel(connection.client, () => connection.giveBack());
+      else connection.giveBack();
     }
   }
 
@@ -204,14 +205,14 @@ function isStalePreparedStatement(error: unknown): boolean {
  * Asks the server, on a connection of its own, to end what still runs for a call that was given up. The request goes
  * in the clear, as that of libpq did before version 17: it carries no credentials and no data.
  */
-function cancel(client: pg.PoolClient): void {
+function cancel(client: pg.PoolClient, done: () => void): void {
   const { processID, secretKey, host, port } = client as pg.PoolClient & {
     processID?: number;
     secretKey?: unknown;
     host: string;
     port: number;
   };
-  if (processID === undefined || secretKey === undefined) return;
+  if (processID === undefined || secretKey === undefined) return done();
   const activeQuery = {};
   const canceller = new pg.Client({ host, port, ssl: false }) as pg.Client & {
     connection: { stream: { destroy(): void }; on(event: string, listener: () => void): void };
@@ -220,7 +221,10 @@ function cancel(client: pg.PoolClient): void {
   const timer = setTimeout(() => canceller.connection.stream.destroy(), cancelTimeoutMs);
   timer.unref();
   canceller.connection.on("error", () => {});
-  canceller.connection.on("end", () => clearTimeout(timer));
+  canceller.connection.on("end", () => {
+    clearTimeout(timer);
+    done();
+  });
   canceller.cancel({ activeQuery, processID, secretKey }, activeQuery);
 }
 

@@ -28,7 +28,7 @@ export {
   type CastParameter,
   type Parameter,
 } from "./parameters.ts";
-export type { ClientOf, MigrationStep, PostkitModule } from "./module.ts";
+export type { ClientOf, MigrationStep, ModuleSet, PostkitModule } from "./module.ts";
 export {
   migrate,
   type MigrateOptions,

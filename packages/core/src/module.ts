@@ -24,5 +24,13 @@ export interface PostkitModule<Client = unknown> {
   readonly client: (caller: Caller) => Client;
 }
 
+/** Modules as a list, or by the name their client gets on the handle. */
+export type ModuleSet = readonly PostkitModule[] | Readonly<Record<string, PostkitModule>>;
+
+/** The modules of a set, in order. */
+export function modulesOf(set: ModuleSet): readonly PostkitModule[] {
+  return Array.isArray(set) ? (set as readonly PostkitModule[]) : Object.values(set);
+}
+
 /** The typed client of a module. */
 export type ClientOf<M> = M extends PostkitModule<infer Client> ? Client : never;

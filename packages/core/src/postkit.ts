@@ -167,8 +167,7 @@ function postkitHandle<M extends Modules>(shared: Shared<M>, context: Context): 
       runTransaction(database, timeoutMs, options, (scope) =>
         work(transactionHandle(shared, context, scope)),
       ),
-    migrate: (options = {}) =>
-      migrate(database.pool, { modules: Object.values(modules), ...options }),
+    migrate: (options = {}) => migrate(database.pool, { modules, ...options }),
     close,
     [Symbol.asyncDispose]: close,
   };

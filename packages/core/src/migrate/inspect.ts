@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import type { PostkitModule } from "../module.ts";
+import { modulesOf, type ModuleSet } from "../module.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 
 /** What of a server, a connection and the schemas on it decides whether Postkit can work. */
@@ -50,9 +50,9 @@ export interface SchemaFacts {
 /** Reads them from the catalogs, which every role may; in a read-only transaction. */
 export async function inspect(
   target: MigrationTarget,
-  { modules }: { modules: readonly PostkitModule[] },
+  { modules }: { modules: ModuleSet },
 ): Promise<DatabaseFacts> {
-  const schemas = ["postkit", ...modules.map(({ name }) => name)];
+  const schemas = ["postkit", ...modulesOf(modules).map(({ name }) => name)];
   return withClient(target, (client) =>
     readOnly(client, async () => {
       const { rows } = await client.query<DatabaseFacts & { backendPid: number }>(factsQuery, [

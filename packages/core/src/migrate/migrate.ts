@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import { coreError } from "../errors.ts";
-import type { PostkitModule } from "../module.ts";
+import { modulesOf, type ModuleSet } from "../module.ts";
 import { applyStep, ensureCoreSchema, type AppliedResult } from "./apply.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 import {
@@ -21,7 +21,7 @@ export const defaultLockTimeoutMs = 60_000;
 /** Which steps to run. */
 export interface PlanOptions {
   /** The modules whose histories the code knows. */
-  modules: readonly PostkitModule[];
+  modules: ModuleSet;
   /** Only these of them, by name. @defaultValue all */
   only?: readonly string[] | undefined;
   /** @defaultValue `"up"` */
@@ -114,7 +114,8 @@ interface Work {
 }
 
 function prepare(options: MigrateOptions): Work {
-  const { modules, only, direction = "up", to, count } = options;
+  const { only, direction = "up", to, count } = options;
+  const modules = modulesOf(options.modules);
   const unknown = only?.find((name) => !modules.some((module) => module.name === name));
   if (unknown !== undefined)
     throw coreError("VAL_ARGUMENT", `no module ${unknown} among those given`);

@@ -1,4 +1,4 @@
-import type { PostkitModule } from "../module.ts";
+import { modulesOf, type ModuleSet } from "../module.ts";
 import { coreSchemaSql } from "../schema.gen.ts";
 import { fileOf, stepsOf, type Step } from "./history.ts";
 import { coreSchemaVersion } from "./version.ts";
@@ -7,7 +7,8 @@ import { coreSchemaVersion } from "./version.ts";
  * An install script for psql: every step of the modules with its bookkeeping, in one transaction, so that `status`
  * afterwards says up to date.
  */
-export function installScript(modules: readonly PostkitModule[]): string {
+export function installScript(set: ModuleSet): string {
+  const modules = modulesOf(set);
   const names = modules.map(({ name }) => name);
   return [
     `-- Installs ${names.join(", ")} into an empty database: psql -f this file. Upgrades go through postkit migrate up.`,

@@ -1,5 +1,5 @@
 import { isPostkitError, type PostkitError } from "../errors.ts";
-import type { PostkitModule } from "../module.ts";
+import { modulesOf, type ModuleSet, type PostkitModule } from "../module.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 import { stepsOf, type Step } from "./history.ts";
 import { migrate, type MigrateResult, type PlanOptions } from "./migrate.ts";
@@ -28,8 +28,9 @@ const stateOfProblem: Readonly<Record<string, ModuleStatus["state"]>> = {
 /** Tells how the database and the modules' histories relate; reads only, in a read-only transaction. */
 export async function status(
   target: MigrationTarget,
-  { modules }: { modules: readonly PostkitModule[] },
+  options: { modules: ModuleSet },
 ): Promise<ModuleStatus[]> {
+  const modules = modulesOf(options.modules);
   return withClient(target, (client) =>
     readOnly(client, async () => {
       const state = await readState(

@@ -1,13 +1,13 @@
 import pg from "pg";
 import { isPostkitError, type PostkitError } from "../errors.ts";
-import type { PostkitModule } from "../module.ts";
+import { modulesOf, type ModuleSet, type PostkitModule } from "../module.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 import { stepsOf } from "./history.ts";
 import { compare } from "./plan.ts";
 import { readState, type State } from "./state.ts";
 
 export interface VerifyOptions {
-  modules: readonly PostkitModule[];
+  modules: ModuleSet;
   /** Accept a database that has steps this code does not know. @defaultValue false */
   allowAhead?: boolean | undefined;
 }
@@ -33,7 +33,8 @@ export async function verify(
   target: MigrationTarget,
   options: VerifyOptions,
 ): Promise<ModuleVerification[]> {
-  const { modules, allowAhead = false } = options;
+  const { allowAhead = false } = options;
+  const modules = modulesOf(options.modules);
   const names = modules.map(({ name }) => name);
   return withClient(target, (client) =>
     readOnly(client, async () => {
