@@ -40,11 +40,19 @@ export interface RunOptions {
 /** Compiles core, the command and these packages, which the projects can have installed. */
 export async function installCommand(packages: readonly string[] = []): Promise<InstalledCommand> {
   const root = await realpath(await mkdtemp(join(tmpdir(), "postkit-cli-")));
-  await Promise.all([
-    compilePackage("core", join(root, "node_modules/@postkit/core")),
-    compilePackage("cli", join(root, "node_modules/@postkit/cli")),
-    ...packages.map((name) => compilePackage(name, join(root, "packages", name))),
-  ]);
+  const remove = () => rm(root, { recursive: true, force: true });
+  const targets = {
+    core: "node_modules/@postkit/core",
+    cli: "node_modules/@postkit/cli",
+    ...Object.fromEntries(packages.map((name) => [name, `packages/${name}`])),
+  };
+  try {
+    for (const [name, target] of Object.entries(targets))
+      await compilePackage(name, join(root, target));
+  } catch (error) {
+    await remove();
+    throw error;
+  }
   let projectCount = 0;
   return {
     async createProject(installed = []) {
@@ -57,7 +65,7 @@ export async function installCommand(packages: readonly string[] = []): Promise<
       await project.write("package.json", JSON.stringify({ private: true }));
       return project;
     },
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: remove,
   };
 }
 
