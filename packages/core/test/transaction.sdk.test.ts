@@ -1,5 +1,5 @@
 import { createPostkit, type Caller, type Transaction } from "@postkit/core";
-import { createTestDatabase, startProxy, type TestDatabase } from "@postkit/testkit";
+import { createTestDatabase, startProxy, type TestDatabase, waitFor } from "@postkit/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { as, probe, whoami } from "./support/probe.ts";
@@ -386,7 +386,7 @@ describe("limits", () => {
         { timeoutMs: 150 },
       ),
     ).rejects.toMatchObject({ code: "SYS_TIMEOUT", sqlstate: "57014" });
-    expect(postkit.pool.totalCount).toBe(0);
+    await waitFor(() => postkit.pool.totalCount === 0, { what: "the connection to be closed" });
     expect(await whoami(postkit.probe)).toMatchObject({ tenantId: "acme" });
     expect(await notes()).toEqual([]);
   });
