@@ -26,9 +26,9 @@ const questions = [...users, "team:a", "team:b", "folder:a", "doc:a"].flatMap((s
 /** `raw` writes what no function would: cycles, and ends in the past. */
 type Move = Tuple & { readonly way: "write" | "raw" | "delete" };
 
-const end = fc.constantFrom<End>(undefined, undefined, undefined, "future", "past");
-const subjectRelation = fc.constantFrom(undefined, undefined, "member", "admin");
-const way = fc.constantFrom<Move["way"]>("write", "write", "raw", "raw", "delete");
+const end = fc.constantFrom<End>(undefined, undefined, "future", "past");
+const subjectRelation = fc.constantFrom(undefined, undefined, "member", "member", "admin");
+const way = fc.constantFrom<Move["way"]>("write", "write", "raw", "raw", "raw", "delete");
 const namespace = fc.constantFrom(...namespaces);
 
 function moves(resources: string[], relations: string[], subjects: string[]): fc.Arbitrary<Move> {
@@ -61,7 +61,7 @@ const move = fc.oneof(
 /** Moves, some of them made again later: edges go and come back. */
 const history = fc
   .tuple(
-    fc.array(move, { minLength: 4, maxLength: 22 }),
+    fc.array(move, { minLength: 8, maxLength: 28 }),
     fc.array(fc.tuple(fc.nat(), way), { maxLength: 8 }),
   )
   .map(([first, again]) => [
@@ -112,7 +112,7 @@ describe("writes and checks", () => {
       }),
       { numRuns: graphs },
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 /** The table of tuples as the specification has it: what each move does to it, and what it says. */
