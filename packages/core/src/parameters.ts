@@ -38,11 +38,15 @@ export function interval(value: number | string | null): CastParameter {
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw coreError("VAL_ARGUMENT", "a duration in milliseconds must be a finite number");
   }
-  // Microseconds are what an interval holds, and an exponent is not what it reads.
-  return {
-    text: typeof value === "number" ? `${value.toFixed(3)} milliseconds` : value,
-    type: "interval",
-  };
+  return { text: typeof value === "number" ? intervalText(value) : value, type: "interval" };
+}
+
+/** Before version 15, PostgreSQL takes no more than 2^31 milliseconds as a field; it never takes an exponent. */
+function intervalText(ms: number): string {
+  const sign = ms < 0 ? "-" : "";
+  const hours = Math.floor(Math.abs(ms) / 3_600_000);
+  const restMs = Math.abs(ms) - hours * 3_600_000;
+  return `${sign}${hours} hours ${sign}${restMs.toFixed(3)} milliseconds`;
 }
 
 export function textArray(values: readonly (string | null)[] | null): CastParameter {
