@@ -35,7 +35,7 @@ export function parseResource(input: ResourceInput, field = "resource"): Resourc
 /** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
 export function parseSubject(input: SubjectInput, field = "subject"): Subject {
   if (typeof input !== "string")
-    return { ...parseResource(input, field), relation: input.relation };
+    return { ...parseResource(input, field), relation: input.relation ?? undefined };
   const hash = input.lastIndexOf("#");
   const isUserset = hash > input.indexOf(":") && input.includes(":");
   const { type, id } = parseResource(isUserset ? input.slice(0, hash) : input, field);
@@ -58,11 +58,13 @@ export function parsePrincipal(input: SubjectInput, field = "subject"): Resource
   return { type, id };
 }
 
-/** Parts go as they are, for the database to refuse with its codes; what has none is refused here. */
+/** Parts go as they are, for the database to refuse with its codes; a call without them would be another function's. */
 function parts(input: Resource, field: string): Resource {
   if (typeof input !== "object" || input === null) {
     throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be "type:id" or { type, id }`);
   }
+  if (input.type === undefined) throw authzError("VAL_IDENTIFIER_NULL", `${field} has no type`);
+  if (input.id === undefined) throw authzError("VAL_ID_NULL", `${field} has no id`);
   return { type: input.type, id: storable(input.id, field) };
 }
 

@@ -56,6 +56,16 @@ describe("parseResource", () => {
     );
   });
 
+  it("refuses an undefined part by its name: a missing field of a row must not change what is asked", () => {
+    const typeless = { type: undefined, id: "1" } as unknown as { type: string; id: string };
+    const idless = { type: "doc", id: undefined } as unknown as { type: string; id: string };
+    expect(codeOf(() => parseResource(typeless))).toBe(
+      "authz.VAL_IDENTIFIER_NULL 22004: resource has no type",
+    );
+    expect(codeOf(() => parseResource(idless))).toBe("authz.VAL_ID_NULL 22004: resource has no id");
+    expect(codeOf(() => parseSubject(idless))).toBe("authz.VAL_ID_NULL 22004: subject has no id");
+  });
+
   it("gives back every pair that it is given in parts", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (type, id) => {
@@ -88,6 +98,15 @@ describe("parseSubject", () => {
       id: "a#b",
       relation: "member",
     });
+  });
+
+  it("takes a null relation, as a row of a table has it, for none", () => {
+    const row = { type: "user", id: "alice", relation: null } as unknown as {
+      type: string;
+      id: string;
+    };
+    expect(parseSubject(row)).toEqual({ type: "user", id: "alice", relation: undefined });
+    expect(parsePrincipal(row)).toEqual({ type: "user", id: "alice" });
   });
 
   it.each(["", "team", "team#member", "te#am"])("refuses %j, which has no colon", (text) => {
