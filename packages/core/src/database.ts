@@ -152,7 +152,7 @@ export class Connection {
 }
 
 /** Opens a pool that survives the loss of idle connections. */
-export function openPool(config: pg.PoolConfig): pg.Pool {
+function openPool(config: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool({
     fallback_application_name: "postkit",
     connectionTimeoutMillis: 10_000,

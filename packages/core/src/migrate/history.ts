@@ -17,7 +17,7 @@ export interface Step {
 }
 
 /** SHA-256 of a file's text with line ends as LF, so that a checkout on Windows has the same one. */
-export function checksum(text: string): string {
+function checksum(text: string): string {
   return createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex");
 }
 

@@ -12,7 +12,7 @@ export interface AppliedStep {
   readonly appliedAt: Date;
 }
 
-export interface RecordedGrant {
+interface RecordedGrant {
   readonly roleName: string;
   readonly kind: string;
 }
