@@ -14,7 +14,9 @@ const { steps } = await migrate(database.ownerUrl, {
   grantTo: [database.appRole],
 });
 say(
-  steps.length === 0 ? "authz was up to date" : `authz migrated: ${steps.map(({ name }) => name)}`,
+  steps.length === 0
+    ? "authz was up to date"
+    : `authz migrated: ${steps.map(({ name }) => name).join(", ")}`,
 );
 
 const namespace = `demo-${process.pid}`;
