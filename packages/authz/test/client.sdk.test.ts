@@ -164,22 +164,22 @@ describe("check, checkAny and checkAll", () => {
 
 describe("the rules", () => {
   it("are added once, removed once and cleared by the type", async () => {
-    const id = await client.addHierarchy(rule);
+    const id = await client.addHierarchy(...rule);
     expect(id).toMatch(/^[1-9]\d*$/);
-    expect(await client.addHierarchy(rule)).toBe(id);
+    expect(await client.addHierarchy(...rule)).toBe(id);
     await client.grant("write", target);
     expect(await client.check("user:alice", "read", "doc:1")).toBe(true);
-    expect(await client.removeHierarchy(rule)).toBe(true);
-    expect(await client.removeHierarchy(rule)).toBe(false);
-    await client.addHierarchy(rule);
-    await client.addHierarchy({ ...rule, implies: "list" });
+    expect(await client.removeHierarchy(...rule)).toBe(true);
+    expect(await client.removeHierarchy(...rule)).toBe(false);
+    await client.addHierarchy(...rule);
+    await client.addHierarchy("doc", "write", "list");
     expect(await client.clearHierarchy("doc")).toBe(2);
     expect(await client.clearHierarchy("doc")).toBe(0);
   });
 
   it("that close a loop are refused with a code of their own", async () => {
-    await client.addHierarchy(rule);
-    const work = client.addHierarchy({ ...rule, permission: "read", implies: "write" });
+    await client.addHierarchy(...rule);
+    const work = client.addHierarchy("doc", "read", "write");
     expect(await refused(work)).toMatchObject({ code: "BIZ_CYCLE_HIERARCHY", sqlstate: "PK001" });
   });
 });

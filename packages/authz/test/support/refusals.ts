@@ -59,7 +59,7 @@ const question = {
   p_resource_id: "1",
 };
 
-export const functions = {
+const functions = {
   write_tuple: {
     valid: tuple,
     fields: usersetFields,
@@ -76,12 +76,12 @@ export const functions = {
   add_hierarchy: {
     valid: rule,
     fields: ruleFields,
-    method: (client, args) => client.addHierarchy(hierarchyRule(args)),
+    method: (client, args) => client.addHierarchy(...hierarchyRule(args)),
   },
   remove_hierarchy: {
     valid: rule,
     fields: ruleFields,
-    method: (client, args) => client.removeHierarchy(hierarchyRule(args)),
+    method: (client, args) => client.removeHierarchy(...hierarchyRule(args)),
   },
   clear_hierarchy: {
     valid: { p_resource_type: "doc" },
@@ -514,10 +514,6 @@ function target(args: NamedArguments) {
   return { resource: resource(args), subject: { ...subject(args), relation } };
 }
 
-function hierarchyRule(args: NamedArguments) {
-  return {
-    resourceType: text(args.p_resource_type),
-    permission: text(args.p_permission),
-    implies: text(args.p_implies),
-  };
+function hierarchyRule(args: NamedArguments): [string, string, string] {
+  return [text(args.p_resource_type), text(args.p_permission), text(args.p_implies)];
 }
