@@ -40,7 +40,7 @@ await postkit.transaction(async (tx) => {
 });
 
 title("Groups, folders and what implies what");
-await postkit.authz.addHierarchy({ resourceType: "doc", permission: "edit", implies: "read" });
+await postkit.authz.addHierarchy("doc", "edit", "read");
 await postkit.authz.grant("member", { resource: "team:eng", subject: "user:bob" });
 await postkit.authz.grant("edit", { resource: "folder:plans", subject: "team:eng#member" });
 await postkit.authz.grant("parent", { resource: "doc:roadmap", subject: "folder:plans" });

@@ -2,6 +2,5 @@ export { authz } from "./module.ts";
 export type { AuthzClient } from "./client.ts";
 export { authzErrors, type AuthzErrorCode } from "./errors.ts";
 export type { AuditEvent, AuditQuery } from "./audit.ts";
-export type { HierarchyRule } from "./hierarchy.ts";
 export type { ResourceInput, SubjectInput } from "./references.ts";
 export type { GrantOptions, GrantTarget } from "./tuples.ts";

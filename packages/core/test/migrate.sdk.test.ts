@@ -430,11 +430,7 @@ describe("up, down to nothing, up again", () => {
     const fill = async () => {
       await postkit.authz.grant("admin", { resource: "repo:api", subject: "team:eng#member" });
       await postkit.authz.grant("member", { resource: "team:eng", subject: "user:alice" });
-      await postkit.authz.addHierarchy({
-        resourceType: "repo",
-        permission: "admin",
-        implies: "read",
-      });
+      await postkit.authz.addHierarchy("repo", "admin", "read");
       expect(await postkit.authz.check("user:alice", "read", "repo:api")).toBe(true);
     };
     await postkit.migrate();
