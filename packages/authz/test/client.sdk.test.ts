@@ -48,7 +48,7 @@ async function refused(work: Promise<unknown>): Promise<PostkitError> {
 }
 
 const target = { resource: "doc:1", subject: "user:alice" } as const;
-const rule = { resourceType: "doc", permission: "write", implies: "read" } as const;
+const rule = ["doc", "write", "read"] as const;
 
 describe("grant and revoke", () => {
   it("give the id as text, and whether there was something to take", async () => {
