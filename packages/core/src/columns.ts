@@ -15,7 +15,25 @@ export const columns = {
     .refine((date) => !Number.isNaN(date.getTime())),
 } as const;
 
-/** Reads PostgreSQL's ISO form, `2026-11-22 02:40:36.725+00`, as well as JavaScript's. */
+const postgresForm =
+  /^(\d{4,})(-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;
+
+/**
+ * Reads PostgreSQL's ISO form, `2026-11-22 02:40:36.725+00`, as well as JavaScript's. Old zones have seconds, and years
+ * before 1 and after 9999 are written in another way.
+ */
 function dateOf(text: string): Date {
-  return new Date(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
+  const match = postgresForm.exec(text);
+  if (match === null) return new Date(text);
+  const [, year, day, time, sign, hours = "0", minutes = "0", seconds = "0", bc] = match;
+  const local = new Date(
+    `${isoYear(bc === undefined ? Number(year) : 1 - Number(year))}${day}T${time}Z`,
+  );
+  const offsetMs = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  return new Date(local.getTime() - (sign === "-" ? -offsetMs : offsetMs));
+}
+
+function isoYear(year: number): string {
+  if (year >= 0 && year <= 9999) return String(year).padStart(4, "0");
+  return `${year < 0 ? "-" : "+"}${String(Math.abs(year)).padStart(6, "0")}`;
 }
