@@ -1,4 +1,4 @@
-import { columns, type CallOptions, type Caller } from "@postkit/core";
+import { columns, int, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
 import {
   parsePrincipal,
@@ -66,7 +66,7 @@ export interface Audit {
    * const page = await postkit.authz.getAuditEvents({ resource: "repo:api", limit: 20 });
    * const next = await postkit.authz.getAuditEvents({ resource: "repo:api", before: page.at(-1)?.cursor });
    *
-   * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`
+   * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`; `core.VAL_ARGUMENT` for a `limit` that is not whole
    * @throws `authz.VAL_CURSOR_INVALID` when `before` is not a cursor
    */
   getAuditEvents(query?: AuditQuery): Promise<AuditEvent[]>;
@@ -88,7 +88,7 @@ export function audit(caller: Caller): Audit {
       return caller.rows(
         "authz.get_audit_events",
         {
-          p_limit: limit,
+          p_limit: limit === undefined ? undefined : int(limit),
           p_cursor: before,
           p_event_type: eventType,
           p_actor_id: actorId,

@@ -32,14 +32,21 @@ export function parseResource(input: ResourceInput, field = "resource"): Resourc
   return { type: input.slice(0, colon), id: storable(input.slice(colon + 1), field) };
 }
 
-/** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
+/**
+ * @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:`
+ * @throws `authz.VAL_IDENTIFIER_EMPTY` when nothing follows the `#`, as when a template's variable was empty: that would
+ * grant to the holders of any relation
+ */
 export function parseSubject(input: SubjectInput, field = "subject"): Subject {
   if (typeof input !== "string")
     return { ...parseResource(input, field), relation: input.relation ?? undefined };
   const hash = input.lastIndexOf("#");
   const isUserset = hash > input.indexOf(":") && input.includes(":");
   const { type, id } = parseResource(isUserset ? input.slice(0, hash) : input, field);
-  return { type, id, relation: isUserset ? input.slice(hash + 1) : undefined };
+  const relation = isUserset ? input.slice(hash + 1) : undefined;
+  if (relation === "")
+    throw authzError("VAL_IDENTIFIER_EMPTY", `${field} names no relation after its #`);
+  return { type, id, relation };
 }
 
 /**

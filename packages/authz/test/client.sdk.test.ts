@@ -185,6 +185,13 @@ describe("the rules", () => {
 });
 
 describe("getAuditEvents", () => {
+  it.each([1.5, Number.NaN, 2 ** 31])("refuses %s as a limit before it asks", async (limit) => {
+    expect(await refused(client.getAuditEvents({ limit }))).toMatchObject({
+      module: "core",
+      code: "VAL_ARGUMENT",
+    });
+  });
+
   it("gives each event in the words of the client", async () => {
     const actor = {
       actorId: "user:admin",

@@ -21,6 +21,7 @@ export {
   type PostkitErrorFields,
 } from "./errors.ts";
 export {
+  int,
   interval,
   json,
   textArray,

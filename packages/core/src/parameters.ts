@@ -3,7 +3,7 @@ import { coreError } from "./errors.ts";
 /** A value whose text form is cast in SQL, so that every driver sends it the same way. */
 export interface CastParameter {
   readonly text: string | null;
-  readonly type: "jsonb" | "timestamptz" | "interval" | "text[]" | "bigint[]" | "numeric";
+  readonly type: "int" | "jsonb" | "timestamptz" | "interval" | "text[]" | "bigint[]" | "numeric";
 }
 
 /** What may be passed to a function's parameter; `undefined` leaves the parameter to its default. */
@@ -31,6 +31,16 @@ function timestampText(value: Date): string {
   if (year >= 1 && year <= 9999) return text;
   const afterYear = text.slice(text.indexOf("-", 1));
   return year > 0 ? `${year}${afterYear}` : `${String(1 - year).padStart(4, "0")}${afterYear} BC`;
+}
+
+const intMax = 2 ** 31 - 1;
+
+/** @throws `core.VAL_ARGUMENT` for what is no whole number of 32 bits */
+export function int(value: number): CastParameter {
+  if (!Number.isInteger(value) || value > intMax || value < -intMax - 1) {
+    throw coreError("VAL_ARGUMENT", `a whole number of at most 32 bits is needed, not ${value}`);
+  }
+  return { text: String(value), type: "int" };
 }
 
 /** A duration: milliseconds, or ISO 8601 as `P7D`. @throws `core.VAL_ARGUMENT` for a number that is not finite. */
