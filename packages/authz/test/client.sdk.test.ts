@@ -186,7 +186,7 @@ describe("the rules", () => {
 
 describe("getAuditEvents", () => {
   it.each([1.5, Number.NaN, 2 ** 31])("refuses %s as a limit before it asks", async (limit) => {
-    expect(await refused(client.getAuditEvents({ limit }))).toMatchObject({
+    await expect(client.getAuditEvents({ limit })).rejects.toMatchObject({
       module: "core",
       code: "VAL_ARGUMENT",
     });
