@@ -94,7 +94,7 @@ describe("a server that stops and starts again under load", () => {
       }
       expect(errorsIn("recovered")).toEqual([]);
       // Its own time-out, and what a busy machine needs to notice.
-      expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(timeoutMs + 2_000);
+      expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(timeoutMs + 5_000);
       expect(postkit.pool.totalCount).toBeLessThanOrEqual(4);
     },
   );
@@ -104,6 +104,8 @@ describe("a network that fails", () => {
   let db: TestDatabase;
   let proxy: Proxy;
   let postkit: Handle;
+  /** On the same pool, with little patience. */
+  let hasty: Handle;
   beforeAll(async () => {
     db = await createTestDatabase({ modules: [probe] });
   });
@@ -113,6 +115,11 @@ describe("a network that fails", () => {
     postkit = createPostkit({
       connectionString: proxy.url,
       pool: { max: 2 },
+      namespace: "acme",
+      modules: { probe },
+    });
+    hasty = createPostkit({
+      db: postkit.pool,
       namespace: "acme",
       timeoutMs: 300,
       modules: { probe },
@@ -150,7 +157,7 @@ describe("a network that fails", () => {
     it("fails its call within its time-out, is closed, and the pool recovers", async () => {
       const { backendPid } = await whoami(postkit.probe);
       proxy.stall();
-      await expect(whoami(postkit.probe)).rejects.toMatchObject({
+      await expect(whoami(hasty.probe)).rejects.toMatchObject({
         module: "core",
         code: "SYS_TIMEOUT",
         sqlstate: "57014",
@@ -167,7 +174,7 @@ describe("a network that fails", () => {
       await whoami(postkit.probe);
       proxy.stall();
       const results = await Promise.allSettled(
-        Array.from({ length: 6 }, () => whoami(postkit.probe)),
+        Array.from({ length: 6 }, () => whoami(hasty.probe)),
       );
       expect(
         results.map((result) => (result.status === "rejected" ? told(result.reason) : "answered")),
@@ -183,7 +190,7 @@ describe("a network that fails", () => {
 
     it("before there was any connection fails within the time-out of the call", async () => {
       proxy.stall();
-      await expect(whoami(postkit.probe)).rejects.toMatchObject({ code: "SYS_TIMEOUT" });
+      await expect(whoami(hasty.probe)).rejects.toMatchObject({ code: "SYS_TIMEOUT" });
       proxy.resume();
       await waitFor(() => whoami(postkit.probe).catch(() => undefined), {
         what: "the pool to recover",
@@ -195,7 +202,7 @@ describe("a network that fails", () => {
         postkit.transaction(async (tx) => {
           await whoami(tx.probe);
           proxy.stall();
-          await whoami(tx.probe);
+          await tx.query("select 1", [], { timeoutMs: 300 });
         }),
       ).rejects.toMatchObject({ code: "SYS_TIMEOUT" });
       proxy.resume();
@@ -229,7 +236,7 @@ describe("a network that fails", () => {
       "has as long as it asks for: %s ms",
       async (timeoutMs) => {
         await expect(
-          postkit.probe.value("probe.sleep", { p_seconds: 0.4 }, as(), { timeoutMs }),
+          hasty.probe.value("probe.sleep", { p_seconds: 0.4 }, as(), { timeoutMs }),
         ).resolves.toBe("");
       },
     );

@@ -215,7 +215,7 @@ describe("a connection lost after commit was sent", () => {
   });
 
   it("is told as an unknown outcome when the answer does not come in time", async () => {
-    await using postkit = open({ timeoutMs: 200 });
+    await using postkit = open({ timeoutMs: 1_000 });
     const done = postkit.transaction(async (tx) => {
       await addNote(tx.probe, "1");
       proxy.stall();

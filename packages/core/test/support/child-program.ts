@@ -30,21 +30,25 @@ export async function compileCore(): Promise<CompiledCore> {
   const parent = join(corePackage, "node_modules/.postkit");
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, "compiled-"));
-  await promisify(execFile)(process.execPath, [
-    compiler,
-    "-p",
-    join(corePackage, "tsconfig.build.json"),
-    "--outDir",
-    folder,
-    "--declaration",
-    "false",
-  ]);
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await compileInto(folder);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
   const program = join(folder, "migrate-once.mjs");
   await writeFile(program, source);
   return {
     migrate: (url, module) => startProcess([program, url, JSON.stringify(module)]),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: remove,
   };
+}
+
+function compileInto(folder: string): Promise<unknown> {
+  const project = join(corePackage, "tsconfig.build.json");
+  const args = [compiler, "-p", project, "--outDir", folder, "--declaration", "false"];
+  return promisify(execFile)(process.execPath, args);
 }
 
 const source = `
