@@ -17,6 +17,7 @@ const greeting: PostkitModule = {
         create function greeting._grant(p_role text, p_kind text) returns void language plpgsql as $$
         begin
           execute format('grant usage on schema greeting to %I', p_role);
+          execute format('grant execute on function greeting.hello() to %I', p_role);
         end $$;`,
       down: "drop schema greeting cascade;",
     },
