@@ -141,7 +141,7 @@ describe("parsePrincipal", () => {
 });
 
 it("refuses a subject whose relation is empty, which would mean the holders of any", () => {
-  expect(() => parseSubject("team:eng#")).toThrowError(
+  expect(() => parseSubject("team:eng#")).toThrow(
     expect.objectContaining({ module: "authz", code: "VAL_IDENTIFIER_EMPTY" }),
   );
 });
