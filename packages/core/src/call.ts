@@ -42,44 +42,42 @@ export interface CallerOptions {
 }
 
 export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOptions): Caller {
-  const send = async (call: FunctionCall, options: CallOptions = {}) => {
-    const statement = buildStatement(call, context, runner.joins);
-    const { rows } = await runner.run(
-      statement,
-      { signal: options.signal, timeoutMs: options.timeoutMs ?? timeoutMs },
+  const send: Send = (call, options) =>
+    runner.run(
+      buildStatement(call, context, runner.joins),
+      { signal: options?.signal, timeoutMs: options?.timeoutMs ?? timeoutMs },
       call.name,
     );
-    return rows;
-  };
   const query = onQuery === undefined ? send : reported(send, onQuery);
   return {
     async value(name, args, schema, options) {
-      const [row] = await query({ name, args, returns: "value" }, options);
+      const { rows } = await query({ name, args, returns: "value" }, options);
+      const [row] = rows;
       return decode(name, schema, row === undefined ? null : row["r"]);
     },
     async rows(name, args, schema, options) {
-      const rows = await query({ name, args, returns: "rows" }, options);
+      const { rows } = await query({ name, args, returns: "rows" }, options);
       return rows.map((row) => decode(name, schema, camelCaseKeys(row)));
     },
   };
 }
 
-type Send = (call: FunctionCall, options?: CallOptions) => Promise<QueryResult["rows"]>;
+type Send = (call: FunctionCall, options?: CallOptions) => Promise<QueryResult>;
 
 function reported(send: Send, onQuery: (event: QueryEvent) => void): Send {
   return async (call, options) => {
     const startedAt = performance.now();
     const report = (outcome: { rowCount: number } | { error: unknown }) =>
       tell(onQuery, { name: call.name, durationMs: performance.now() - startedAt, ...outcome });
-    let rows: QueryResult["rows"];
+    let result: QueryResult;
     try {
-      rows = await send(call, options);
+      result = await send(call, options);
     } catch (error) {
       report({ error });
       throw error;
     }
-    report({ rowCount: rows.length });
-    return rows;
+    report({ rowCount: result.rows.length });
+    return result;
   };
 }
 

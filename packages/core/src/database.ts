@@ -33,10 +33,16 @@ export class Database implements Runner {
   async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
     const limits = new Limits(options, what);
     try {
-      return await this.#runOnce(statement, limits, this.#prepare);
+      const client = await this.#checkOut(limits);
+      const connection = new Connection(client, limits, this.#prepare);
+      try {
+        return await connection.run(statement);
+      } finally {
+        connection.giveBack();
+      }
     } catch (error) {
       if (!this.#prepare || !isStalePreparedStatement(error)) throw error;
-      return await this.#runOnce(statement, limits, false);
+      return await this.#runUnprepared(statement, limits);
     } finally {
       limits.end();
     }
@@ -52,44 +58,48 @@ export class Database implements Runner {
     checkOutTimeoutMs: number,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    const checkOutLimits = new Limits({ timeoutMs: checkOutTimeoutMs }, "waiting for a connection");
-    let client: pg.PoolClient;
+    const client = await this.#checkOutWithin(limits, checkOutTimeoutMs);
+    const connection = new Connection(client, limits, this.#prepare);
     try {
-      client = await limits.race(() => checkOutLimits.race(this.#checkOut, release), release);
+      return await work(connection);
     } finally {
-      checkOutLimits.end();
+      connection.giveBack();
     }
-    return this.#useAndGiveBack(new Connection(client, limits, this.#prepare), work);
   }
 
   async close(): Promise<void> {
     if (this.#ownsPool && !this.pool.ended) await this.pool.end();
   }
 
-  async #runOnce(statement: Statement, limits: Limits, prepare: boolean): Promise<QueryResult> {
-    const client = await limits.race(this.#checkOut, release);
-    return this.#useAndGiveBack(new Connection(client, limits, prepare), (connection) =>
-      connection.run(statement),
-    );
-  }
-
-  async #useAndGiveBack<T>(
-    connection: Connection,
-    work: (connection: Connection) => Promise<T>,
-  ): Promise<T> {
+  async #runUnprepared(statement: Statement, limits: Limits): Promise<QueryResult> {
+    const client = await this.#checkOut(limits);
+    const connection = new Connection(client, limits, false);
     try {
-      return await work(connection);
+      return await connection.run(statement);
     } finally {
-      // A pooler forgets whom to cancel when the connection is closed, so it stays open that long.
-      if (connection.wasGivenUp) cancel(connection.client, () => connection.giveBack());
-      else connection.giveBack();
+      connection.giveBack();
     }
   }
 
-  readonly #checkOut = (): Promise<pg.PoolClient> =>
-    this.pool.connect().catch((error: unknown) => {
-      throw connectError(error);
-    });
+  async #checkOutWithin(limits: Limits, timeoutMs: number): Promise<pg.PoolClient> {
+    const waiting = new Limits({ timeoutMs }, "waiting for a connection");
+    try {
+      return await limits.race(() => this.#checkOut(waiting), release);
+    } finally {
+      waiting.end();
+    }
+  }
+
+  #checkOut(limits: Limits): Promise<pg.PoolClient> {
+    return limits.guard<pg.PoolClient>(
+      (resolve, reject) =>
+        this.pool.connect((error, client) => {
+          if (client === undefined) reject(connectError(error));
+          else resolve(client);
+        }),
+      release,
+    );
+  }
 }
 
 /** One checked-out connection within the limits of one call or transaction. */
@@ -108,11 +118,6 @@ export class Connection {
 
   get isBroken(): boolean {
     return this.#failure !== undefined || this.#limits.hasExpired;
-  }
-
-  /** Whether a statement may still run that nobody waits for. */
-  get wasGivenUp(): boolean {
-    return this.#limits.hasExpired || isGivenUp(this.#failure);
   }
 
   /** Runs `work` no longer than the limits of this check-out allow. */
@@ -137,6 +142,17 @@ export class Connection {
 
   /** Returns the connection to its pool, or closes it when it can no longer be trusted. */
   giveBack(): void {
+    // A pooler forgets whom to cancel when the connection is closed, so it stays open that long.
+    if (this.#wasGivenUp) cancel(this.client, () => this.#release());
+    else this.#release();
+  }
+
+  /** Whether a statement may still run that nobody waits for. */
+  get #wasGivenUp(): boolean {
+    return this.#limits.hasExpired || isGivenUp(this.#failure);
+  }
+
+  #release(): void {
     this.client.off("error", this.#onError);
     this.client.release(this.isBroken ? (this.#failure ?? true) : undefined);
   }

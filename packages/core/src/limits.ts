@@ -44,12 +44,20 @@ export class Limits {
 
   /** Runs a step, or gives it up when a limit is reached first; `onLate` then gets what it still brings. */
   race<T>(step: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
+    return this.guard((resolve, reject) => void step().then(resolve, reject), onLate);
+  }
+
+  /** The same for a step that answers through callbacks. */
+  guard<T>(
+    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+    onLate?: (value: T) => void,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#expiry !== undefined) return reject(this.#expiry);
       this.#waiting.add(reject);
-      step().then(
+      start(
         (value) => (this.#waiting.delete(reject) ? resolve(value) : onLate?.(value)),
-        (error: unknown) => {
+        (error) => {
           this.#waiting.delete(reject);
           reject(error);
         },

@@ -333,6 +333,8 @@ describe("a network that fails", () => {
     });
 
     it("by the server fails its call as lost", async () => {
+      // The server may still be at work for the connection that was cut before.
+      await waitFor(async () => (await sleepers()).length === 0, { what: "the last call to end" });
       const call = sleep(postkit, { timeoutMs: 10_000 });
       const failed = expect(call).rejects.toMatchObject({
         code: "SYS_CONNECTION_LOST",
