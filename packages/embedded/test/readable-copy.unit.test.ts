@@ -12,9 +12,9 @@ afterEach(() => {
 
 it("copies binaries that other users cannot reach, and only those", async () => {
   await using folder = await temporaryFolder();
-  await chmod(folder.path, 0o755);
   const native = join(folder.path, "closed", "native");
   await mkdir(native, { recursive: true });
+  for (const path of [folder.path, join(folder.path, "closed"), native]) await chmod(path, 0o755);
   await writeFile(join(native, "libz.so.1"), "library");
   await symlink("libz.so.1", join(native, "libz.so"));
   vi.stubEnv("TMPDIR", folder.path);
