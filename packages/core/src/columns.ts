@@ -9,9 +9,13 @@ export const columns = {
   bigint: z.union([z.string(), z.bigint(), z.number()]).transform(String),
   /** A `numeric` as a string; one that the application has pg parse into a number may have lost digits on the way. */
   numeric: z.union([z.string(), z.bigint(), z.number()]).transform(String),
-  /** A `timestamptz` as a Date. */
+  /** A `timestamptz` as a Date; infinity, which pg gives as a number, as the last Date there is. */
   timestamptz: z
-    .union([z.date(), z.string().transform(dateOf)])
+    .union([
+      z.date(),
+      z.literal([Infinity, -Infinity]).transform(endOfTime),
+      z.string().transform(dateOf),
+    ])
     .refine((date) => !Number.isNaN(date.getTime())),
 } as const;
 
@@ -23,6 +27,7 @@ const postgresForm =
  * before 1 and after 9999 are written in another way.
  */
 function dateOf(text: string): Date {
+  if (text === "infinity" || text === "-infinity") return endOfTime(Number(text.replace("i", "I")));
   const match = postgresForm.exec(text);
   if (match === null) return new Date(text);
   const [, year, day, time, sign, hours = "0", minutes = "0", seconds = "0", bc] = match;
@@ -31,6 +36,10 @@ function dateOf(text: string): Date {
   );
   const offsetMs = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
   return new Date(local.getTime() - (sign === "-" ? -offsetMs : offsetMs));
+}
+
+function endOfTime(infinity: number): Date {
+  return new Date(Math.sign(infinity) * 8.64e15);
 }
 
 function isoYear(year: number): string {

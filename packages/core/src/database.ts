@@ -157,8 +157,8 @@ export class Connection {
     this.client.release(this.isBroken ? (this.#failure ?? true) : undefined);
   }
 
-  #send({ text, values }: Statement): Promise<pg.QueryResult<Record<string, unknown>>> {
-    if (!this.#prepare || values.length === 0) return this.client.query(text, values);
+  #send({ text, values, isCall }: Statement): Promise<pg.QueryResult<Record<string, unknown>>> {
+    if (!this.#prepare || isCall !== true) return this.client.query(text, values);
     return this.client.query({ name: statementName(text), text, values });
   }
 

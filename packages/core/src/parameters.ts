@@ -18,7 +18,7 @@ export function json(value: unknown): CastParameter {
 
 /** @throws `core.VAL_ARGUMENT` for an invalid Date, or one before 4713 BC */
 export function timestamp(value: Date | null): CastParameter {
-  if (value !== null && !(value.getTime() >= earliestTime)) {
+  if (value !== null && !(value instanceof Date && value.getTime() >= earliestTime)) {
     throw coreError("VAL_ARGUMENT", "a point in time must be a valid Date, not before 4713 BC");
   }
   return { text: value === null ? null : timestampText(value), type: "timestamptz" };
@@ -59,11 +59,10 @@ function intervalText(ms: number): string {
   return `${sign}${hours} hours ${sign}${restMs.toFixed(3)} milliseconds`;
 }
 
-export function textArray(values: readonly (string | null)[] | null): CastParameter {
-  return {
-    text: values === null ? null : `{${values.map(arrayElement).join(",")}}`,
-    type: "text[]",
-  };
+/** @throws `core.VAL_ARGUMENT` for what is no array */
+export function textArray(values: readonly (string | null)[]): CastParameter {
+  if (!Array.isArray(values)) throw coreError("VAL_ARGUMENT", "an array of texts is needed");
+  return { text: `{${values.map(arrayElement).join(",")}}`, type: "text[]" };
 }
 
 function arrayElement(value: string | null): string {

@@ -115,6 +115,9 @@ export function createPostkit<const M extends Modules>(options: PostkitOptions<M
       "connectionString is undefined; to use the PG* environment variables give pool: {}",
     );
   }
+  if (typeof options.modules !== "object" || Array.isArray(options.modules)) {
+    throw coreError("VAL_ARGUMENT", "modules takes an object of modules by name: { authz }");
+  }
   const taken = Object.keys(options.modules).find((name) => reservedNames.has(name));
   if (taken !== undefined)
     throw coreError("VAL_ARGUMENT", `a module cannot be called ${taken} on the handle`);

@@ -6,6 +6,8 @@ import { json, type Parameter } from "./parameters.ts";
 export interface Statement {
   readonly text: string;
   readonly values: unknown[];
+  /** Whether the same text comes again and again, so that it is worth a name where those are used. */
+  readonly isCall?: true;
 }
 
 /** Arguments of an SQL function by parameter name. */
@@ -42,6 +44,7 @@ export function buildStatement(
   return {
     text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`,
     values,
+    isCall: true,
   };
 }
 

@@ -20,6 +20,12 @@ export interface TransactionOptions {
   retries?: number | undefined;
 }
 
+const isolationLevels: ReadonlySet<string> = new Set([
+  "read committed",
+  "repeatable read",
+  "serializable",
+]);
+
 type Send = (statement: Statement, options: CallOptions, what: string) => Promise<QueryResult>;
 
 /** A transaction in which statements run, ours or the caller's, down to one savepoint. */
@@ -104,10 +110,10 @@ export class TransactionScope implements Runner {
   }
 }
 
-/** Executors on which a call was given up while its statement ran on: nothing may follow but the caller's rollback. */
-const givenUp = new WeakSet<Executor>();
-
-/** The scope of a transaction that the caller opened on an executor of his own, and that he alone ends. */
+/**
+ * The scope of a transaction that the caller opened on an executor of his own, and that he alone ends. After a call was
+ * given up while its statement ran on, nothing may follow on this scope but the caller's rollback.
+ */
 export function joinedScope(executor: Executor): TransactionScope {
   if (typeof (executor as { query?: unknown } | null | undefined)?.query !== "function") {
     throw coreError("VAL_ARGUMENT", "on() takes an object with query(text, values)");
@@ -115,18 +121,20 @@ export function joinedScope(executor: Executor): TransactionScope {
   if ("totalCount" in executor) {
     throw coreError("VAL_ARGUMENT", "on() takes one connection inside a transaction, not a pool");
   }
+  let isGivenUp = false;
   return new TransactionScope(async ({ text, values }, options, what) => {
-    if (givenUp.has(executor)) {
+    if (isGivenUp) {
       throw coreError(
         "BIZ_TRANSACTION_CLOSED",
         `a call before ${what} was given up: roll the transaction back`,
       );
     }
     const limits = new Limits(options, what);
+    const wasOver = limits.hasExpired;
     try {
       return (await limits.race(() => executor.query(text, values))) as QueryResult;
     } catch (error) {
-      if (limits.hasExpired) givenUp.add(executor);
+      isGivenUp ||= limits.hasExpired && !wasOver;
       throw fromDriverError(error);
     } finally {
       limits.end();
@@ -146,6 +154,12 @@ export async function runTransaction<T>(
   { retries = 0, isolation, ...options }: TransactionOptions,
   work: (scope: TransactionScope) => Promise<T>,
 ): Promise<T> {
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw coreError("VAL_ARGUMENT", `retries must be a whole number from 0, not ${retries}`);
+  }
+  if (isolation !== undefined && !isolationLevels.has(isolation)) {
+    throw coreError("VAL_ARGUMENT", `isolation must be one of ${[...isolationLevels].join(", ")}`);
+  }
   const limits = new Limits(options, "transaction");
   try {
     for (let attempt = 0; ; attempt += 1) {

@@ -40,18 +40,12 @@ describe("a timestamptz", () => {
     expect(columns.timestamptz.parse(now.toISOString())).toEqual(now);
   });
 
-  it.each([
-    "",
-    "yesterday",
-    "infinity",
-    "2026-13-01 00:00:00+00",
-    new Date(Number.NaN),
-    0,
-    null,
-    undefined,
-  ])("is not %s", (value) => {
-    expect(columns.timestamptz.safeParse(value).success).toBe(false);
-  });
+  it.each(["", "yesterday", "2026-13-01 00:00:00+00", new Date(Number.NaN), 0, null, undefined])(
+    "is not %s",
+    (value) => {
+      expect(columns.timestamptz.safeParse(value).success).toBe(false);
+    },
+  );
 });
 
 describe("a bigint and a numeric", () => {

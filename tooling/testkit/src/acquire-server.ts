@@ -10,6 +10,8 @@ const supportedVersions: readonly PostgresVersion[] = [14, 15, 16, 17, 18];
 export interface AcquireOptions {
   /** Major version; a server given by URL keeps its own. @defaultValue `POSTKIT_TEST_PG_VERSION`, else 18 */
   version?: PostgresVersion;
+  /** Settings of an embedded server. @defaultValue what tests need, statistics of statements among it */
+  settings?: Readonly<Record<string, string | number>>;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function acquireServer(options: AcquireOptions = {}): Promise<Acqui
     const container = await startContainer(version).catch(warnAboutContainer);
     if (container) return ownServer("docker", container);
   }
-  return ownServer("embedded", await start({ version, settings: testSettings }));
+  return ownServer("embedded", await start({ version, settings: options.settings ?? testSettings }));
 }
 
 function versionFromEnvironment(): PostgresVersion {

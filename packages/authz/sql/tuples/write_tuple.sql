@@ -7,7 +7,7 @@
 --          p_subject_type, p_subject_id    who gets it
 --          p_subject_relation              only those who hold this relation on the subject; null or '' for itself
 --          p_namespace                     tenant; the transaction's by default
---          p_expires_at                    end of the grant; none by default
+--          p_expires_at                    end of the grant; none by default, as with 'infinity'
 -- Returns  the tuple's id, the existing one on a repeat
 -- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
 --          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
@@ -39,7 +39,8 @@ declare
   v_resource_id text;
   v_subject_id text;
   v_tuple_id bigint;
-  v_expires_at timestamptz;
+  v_stored_expires_at timestamptz;
+  v_expires_at timestamptz := nullif(p_expires_at, 'infinity');
 begin
   perform authz._validate_identifier(p_resource_type, 'resource_type');
   perform authz._validate_identifier(p_relation, 'relation');
@@ -70,19 +71,19 @@ begin
     )
     values (
       p_namespace, p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, v_subject_relation,
-      nullif(p_resource_id, v_resource_id), nullif(p_subject_id, v_subject_id), p_expires_at
+      nullif(p_resource_id, v_resource_id), nullif(p_subject_id, v_subject_id), v_expires_at
     )
     on conflict (
       namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, '')
     ) do nothing
     returning id into v_tuple_id;
     if v_tuple_id is not null then
-      perform authz._validate_expiration(p_expires_at);
+      perform authz._validate_expiration(v_expires_at);
       return v_tuple_id;
     end if;
 
     select t.id, t.expires_at
-    into v_tuple_id, v_expires_at
+    into v_tuple_id, v_stored_expires_at
     from authz.tuples t
     where t.namespace = p_namespace
       and t.resource_type = p_resource_type
@@ -92,13 +93,13 @@ begin
       and t.subject_id = v_subject_id
       and coalesce(t.subject_relation, '') = coalesce(v_subject_relation, '')
     for key share;
-    if v_tuple_id is not null and (v_expires_at is null or v_expires_at > now()) then
+    if v_tuple_id is not null and (v_stored_expires_at is null or v_stored_expires_at > now()) then
       return v_tuple_id;
     end if;
     if v_tuple_id is not null then
-      perform authz._validate_expiration(p_expires_at);
+      perform authz._validate_expiration(v_expires_at);
       update authz.tuples t
-      set expires_at = p_expires_at
+      set expires_at = v_expires_at
       where t.namespace = p_namespace
         and t.id = v_tuple_id
         and t.expires_at <= now();
