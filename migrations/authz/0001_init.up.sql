@@ -1562,20 +1562,19 @@ set search_path = authz, pg_temp
 as $$
 begin
   -- The commonest answer first: one probe of the unique key, before groups, containers and rules.
-  if p_permission <> 'parent' then
-    perform
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = p_resource_type
-      and t.resource_id = normalize(p_resource_id, nfc)
-      and t.relation = p_permission
-      and t.subject_type = p_subject_type
-      and t.subject_id = normalize(p_subject_id, nfc)
-      and coalesce(t.subject_relation, '') = ''
-      and (t.expires_at is null or t.expires_at > now());
-    if found then
-      return true;
-    end if;
+  perform
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = normalize(p_resource_id, nfc)
+    and t.relation = p_permission
+    and t.relation <> 'parent'
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and coalesce(t.subject_relation, '') = ''
+    and (t.expires_at is null or t.expires_at > now());
+  if found then
+    return true;
   end if;
   return authz.check_any(
     p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_resource_id, p_namespace
