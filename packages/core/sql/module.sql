@@ -7,6 +7,10 @@
 \ir grants/_installed_modules.sql
 \ir grants/_withdraw.sql
 \ir grants/_apply_grant.sql
+\ir grants/_read_privileges.sql
+\ir grants/_reset_privileges.sql
+\ir grants/_restore_privileges.sql
+\ir grants/_save_privileges.sql
 \ir grants/grant_role.sql
 \ir grants/revoke_role.sql
 \ir grants/reapply_grants.sql

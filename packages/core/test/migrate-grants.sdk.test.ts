@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 
 import { authz } from "@postkit/authz";
-import { createPostkit, migrate } from "@postkit/core";
+import { createPostkit, migrate, reviewGrants, revokeRole } from "@postkit/core";
 import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { fixtureModule, grantFunction, withSteps } from "./support/fixture-module.ts";
+import { fixtureModule, grantFunction, threeTables, withSteps } from "./support/fixture-module.ts";
 
 const createFunction = (parameters: string) =>
   `create function shop.price(${parameters}) returns int language sql as 'select 1';
@@ -53,7 +53,7 @@ const recorded = async () => {
 };
 
 const may = async (role: string, privilege: string, object: string) => {
-  const kind = object.includes("(") ? "function" : "table";
+  const kind = object.includes("(") ? "function" : object.includes(".") ? "table" : "schema";
   const { rows } = await db.super.query<{ allowed: boolean }>(
     `select has_${kind}_privilege($1, $2, $3) as allowed`,
     [role, object, privilege],
@@ -180,6 +180,97 @@ describe("a step that drops and makes objects again", () => {
     expect(await may(reader, "select", "shop.items")).toBe(false);
   });
 
+  it("gives a function back by its argument types, and by name only when these are gone", async () => {
+    const overloaded = fixtureModule("shop", {
+      steps: [
+        [
+          `create schema shop; ${grantFunction("shop")}
+           ${createFunction("p_id int")}
+           create function shop.cost(p_id int) returns int language sql as 'select 1';
+           revoke all on function shop.cost from public;`,
+          "drop schema shop cascade;",
+        ],
+        [
+          `drop function shop.price; drop function shop.cost;
+           create function shop.price(p_number int) returns int language sql as 'select 1';
+           create function shop.price(p_id int, p_day date) returns int language sql as 'select 1';
+           create function shop.cost(p_id bigint) returns int language sql as 'select 1';
+           revoke all on all functions in schema shop from public;`,
+          "select 1;",
+        ],
+      ],
+    });
+    await migrate(db.owner, { modules: [withSteps(overloaded, 1)] });
+    await db.owner.query(
+      `grant execute on function shop.price(int), shop.cost(int) to ${reader} with grant option`,
+    );
+
+    await migrate(db.owner, { modules: [overloaded] });
+    expect(await may(reader, "execute with grant option", "shop.price(int)")).toBe(true);
+    expect(await may(reader, "execute", "shop.price(int, date)")).toBe(false);
+    expect(await may(reader, "execute with grant option", "shop.cost(bigint)")).toBe(true);
+  });
+
+  it("keeps what a recorded role was granted by hand on schemas, on core and on other modules", async () => {
+    const other = threeTables("other");
+    await migrate(db.owner, { modules: [withSteps(shop, 1), other], grantTo: [reader] });
+    await db.owner.query(`
+      grant create on schema shop, other to ${reader};
+      grant usage on schema postkit to ${reader} with grant option;
+      grant truncate on other.one to ${reader} with grant option;
+      grant select on other.two to ${reader} with grant option;
+      grant references (id) on other.three to ${reader};
+      grant insert on postkit.migration_log to ${reader};
+      grant execute on function postkit.ensure_bookkeeping(text) to ${reader}`);
+    const expectAll = async () => {
+      expect(await may(reader, "create", "shop")).toBe(true);
+      expect(await may(reader, "create", "other")).toBe(true);
+      expect(await may(reader, "usage with grant option", "postkit")).toBe(true);
+      expect(await may(reader, "truncate with grant option", "other.one")).toBe(true);
+      expect(await may(reader, "select with grant option", "other.two")).toBe(true);
+      expect(
+        (
+          await db.super.query(
+            "select has_column_privilege($1, 'other.three', 'id', 'references')",
+            [reader],
+          )
+        ).rows,
+      ).toEqual([{ has_column_privilege: true }]);
+      expect(await may(reader, "insert", "postkit.migration_log")).toBe(true);
+      expect(await may(reader, "execute", "postkit.ensure_bookkeeping(text)")).toBe(true);
+      expect(await may(reader, "delete", "postkit.migration_log")).toBe(false);
+    };
+    await migrate(db.owner, { modules: [shop] });
+    await expectAll();
+
+    expect((await reviewGrants(db.owner)).lost).toEqual([]);
+    await db.owner.query("select postkit.grant_role($1)", [db.appRole]);
+    await db.owner.query("select postkit.revoke_role($1)", [db.appRole]);
+    await db.owner.query("select postkit.reapply_grants()");
+    await expectAll();
+  });
+
+  it("takes back what a recorded role no longer needs", async () => {
+    const narrowed = fixtureModule("narrow", {
+      steps: [
+        [
+          `create schema narrow; create table narrow.facts (id int); ${grantFunction("narrow")}`,
+          "drop schema narrow cascade;",
+        ],
+        [
+          `create or replace function narrow._grant(p_role text, p_kind text) returns void
+             language plpgsql as $$ begin execute format('grant select on narrow.facts to %I', p_role); end $$;`,
+          "select 1;",
+        ],
+      ],
+    });
+    await migrate(db.owner, { modules: [withSteps(narrowed, 1)], grantTo: [reader] });
+    expect(await may(reader, "delete", "narrow.facts")).toBe(true);
+    await migrate(db.owner, { modules: [narrowed] });
+    expect(await may(reader, "select", "narrow.facts")).toBe(true);
+    expect(await may(reader, "delete", "narrow.facts")).toBe(false);
+  });
+
   it("passes over a recorded role that was dropped", async () => {
     await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [reader, db.appRole] });
     await db.super.query(`drop owned by ${reader}; drop role ${reader}`);
@@ -190,5 +281,43 @@ describe("a step that drops and makes objects again", () => {
     expect(
       (await db.owner.query("select postkit.revoke_role($1) as known", [reader])).rows,
     ).toEqual([{ known: true }]);
+  });
+});
+
+describe("a privilege that a recorded role passed on", () => {
+  const passOn = async () => {
+    await db.owner.query(`
+      grant usage on schema shop to ${db.appRole} with grant option;
+      grant select on shop.items to ${db.appRole} with grant option;
+      grant execute on function shop.price(int) to ${db.appRole} with grant option`);
+    await db.app.query(`
+      grant usage on schema shop to ${reader};
+      grant select on shop.items to ${reader};
+      grant execute on function shop.price(int) to ${reader}`);
+  };
+
+  it("is kept by a migration", async () => {
+    await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [db.appRole] });
+    await passOn();
+
+    await migrate(db.owner, { modules: [shop] });
+    expect(await may(reader, "usage", "shop")).toBe(true);
+    expect(await may(reader, "select", "shop.items")).toBe(true);
+    expect(await may(reader, "delete", "shop.items")).toBe(false);
+    expect(await may(reader, "execute", "shop.price(int, date)")).toBe(true);
+    expect(await may(db.appRole, "select with grant option", "shop.items")).toBe(true);
+  });
+
+  it("is kept when that role is revoked, which itself has nothing then", async () => {
+    await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [db.appRole] });
+    await passOn();
+
+    expect(await revokeRole(db.owner, { role: db.appRole })).toBe(true);
+    expect(await may(reader, "usage", "shop")).toBe(true);
+    expect(await may(reader, "select", "shop.items")).toBe(true);
+    expect(await may(reader, "execute", "shop.price(int)")).toBe(true);
+    expect(await may(db.appRole, "usage", "shop")).toBe(false);
+    expect(await may(db.appRole, "select", "shop.items")).toBe(false);
+    expect(await may(db.appRole, "execute", "shop.price(int)")).toBe(false);
   });
 });

@@ -1,4 +1,6 @@
 -- postkit._withdraw: takes every privilege on core and the installed modules from a role, or from 'public'.
+--
+-- And from those to whom the role passed one on: what they shall keep is restored with _restore_privileges.
 create or replace function postkit._withdraw(p_grantee text)
 returns void
 language plpgsql
@@ -9,9 +11,9 @@ declare
   v_grantee text := case when p_grantee = 'public' then p_grantee else quote_ident(p_grantee) end;
 begin
   for v_schema in select i.module from postkit._installed_modules() i (module) union all select 'postkit' loop
-    execute format('revoke all on all tables in schema %I from %s', v_schema, v_grantee);
-    execute format('revoke all on all routines in schema %I from %s', v_schema, v_grantee);
-    execute format('revoke all on schema %I from %s', v_schema, v_grantee);
+    execute format('revoke all on all tables in schema %I from %s cascade', v_schema, v_grantee);
+    execute format('revoke all on all routines in schema %I from %s cascade', v_schema, v_grantee);
+    execute format('revoke all on schema %I from %s cascade', v_schema, v_grantee);
   end loop;
 end
 $$;

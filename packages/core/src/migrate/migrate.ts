@@ -5,9 +5,9 @@ import { applyStep, ensureCoreSchema, type AppliedResult } from "./apply.ts";
 import { readOnly, withClient, type MigrationTarget } from "./connect.ts";
 import {
   missingGrants,
-  privilegesByHand,
   recordGrants,
-  restorePrivileges,
+  resetPrivileges,
+  savePrivileges,
   type GrantTo,
 } from "./grants.ts";
 import { fileOf, stepsOf, type Step } from "./history.ts";
@@ -156,7 +156,7 @@ async function run(client: ClientBase, work: Work): Promise<MigrateResult> {
   const planned = planSteps(work, state);
   assertDataLossAllowed(planned, options.allowDataLoss ?? false);
   await ensureCoreSchema(client, state.coreVersion);
-  const byHand = await privilegesByHand(client, names);
+  const saved = await savePrivileges(client);
   const results: AppliedResult[] = [];
   for (const [index, item] of planned.entries()) {
     const { module, name } = item.step;
@@ -164,8 +164,7 @@ async function run(client: ClientBase, work: Work): Promise<MigrateResult> {
     results.push(await applyStep(client, item));
   }
   await recordGrants(client, missingGrants(options.grantTo ?? [], state));
-  await client.query("select postkit.reapply_grants()");
-  await restorePrivileges(client, byHand);
+  await resetPrivileges(client, saved);
   return {
     dryRun: false,
     steps: planned.map((item, index) => ({
