@@ -10,7 +10,8 @@ import {
 export interface Checks {
   /**
    * Whether a subject has a permission on a resource: by a grant to itself or to a group it is in, on the resource or
-   * on a container around it, of the permission or of one that implies it. Anything unknown is false.
+   * on a container around it, of the permission or of one that implies it. Who is in a group is what is stored on the
+   * group: hierarchy rules and containers widen what is held on the resource, not that. Anything unknown is false.
    *
    * @example
    * if (await postkit.authz.check("user:alice", "read", "repo:api")) …

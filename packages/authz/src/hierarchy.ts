@@ -3,7 +3,8 @@ import { z } from "zod";
 
 export interface Hierarchy {
   /**
-   * Makes one permission imply another on a type of resource: who has `permission` has what it `implies` as well.
+   * Makes one permission imply another on a type of resource: who has `permission` has what it `implies` as well. It
+   * makes nobody a member of a group: `team:eng#member` remains those to whom `member` was granted.
    *
    * @example
    * await postkit.authz.addHierarchy("repo", "admin", "write");

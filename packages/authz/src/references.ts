@@ -4,8 +4,10 @@ import { authzError } from "./errors.ts";
 export type ResourceInput = string | { readonly type: string; readonly id: string };
 
 /**
- * A subject: `"user:alice"`, `"team:eng#member"` for those who hold a relation on it, or in parts. A `#` in the text
- * form always begins a relation: give ids that may contain one, or that come from outside, in parts.
+ * A subject: `"user:alice"`, `"team:eng#member"` for those who hold a relation on it, or in parts. Without a `#` it is
+ * the subject itself and whoever holds any relation on it, so `"team:eng"` also admits a mere viewer of the team. Holding
+ * is a grant that is stored on it: neither hierarchy rules nor containers widen it. A `#` in the text form always
+ * begins a relation: give ids that may contain one, or that come from outside, in parts.
  */
 export type SubjectInput =
   | string

@@ -14,26 +14,29 @@ export interface GrantTarget {
 }
 
 export interface GrantOptions extends GrantTarget, CallOptions {
-  /** End of the grant. @defaultValue none */
+  /** End of the grant; a grant that is there and live keeps its own. @defaultValue none */
   readonly expiresAt?: Date | undefined;
 }
 
 export interface Tuples {
   /**
    * Grants a permission on a resource to a subject. `member` puts the subject into a group, `parent` puts the resource
-   * into a container. Granting again keeps the expiry of a live grant and revives one that has ended.
+   * into a container. A group without `#` as the subject is whoever holds any relation on it: write `team:eng#member`
+   * for its members. Granting again keeps the expiry of a live grant and revives one that has ended; to shorten or
+   * extend a live one, revoke it and grant it anew in one transaction.
    *
    * @example
    * await postkit.authz.grant("admin", { resource: "repo:api", subject: "team:eng#member" });
    *
    * @returns the tuple's id, the existing one on a repeat
    * @throws `authz.VAL_IDENTIFIER_*`, `authz.VAL_ID_*`, `authz.VAL_NAMESPACE_*`, `authz.VAL_KEY_TOO_LONG`
-   * @throws `authz.VAL_EXPIRATION_FUTURE` when `expiresAt` is over already
+   * @throws `authz.VAL_EXPIRATION_FUTURE` when `expiresAt` is over already and the grant is new or has ended; where a
+   * live grant is kept, `expiresAt` is ignored
    * @throws `authz.BIZ_SELF_MEMBERSHIP`, `authz.BIZ_CYCLE_GROUP`, `authz.BIZ_SELF_PARENT`, `authz.BIZ_CYCLE_RESOURCE`
    */
   grant(permission: string, options: GrantOptions): Promise<string>;
   /**
-   * Takes a grant back.
+   * Takes a grant back. `team:eng` and `team:eng#member` are two grants.
    *
    * @example
    * await postkit.authz.revoke("admin", { resource: "repo:api", subject: "user:alice" });
