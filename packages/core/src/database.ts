@@ -107,12 +107,16 @@ export class Connection {
   readonly client: pg.PoolClient;
   readonly #limits: Limits;
   readonly #prepare: boolean;
+  readonly #onError: (error: Error) => void;
   #failure: Error | undefined;
 
   constructor(client: pg.PoolClient, limits: Limits, prepare: boolean) {
     this.client = client;
     this.#limits = limits;
     this.#prepare = prepare;
+    this.#onError = (error) => {
+      this.#failure ??= error;
+    };
     client.on("error", this.#onError);
   }
 
@@ -161,10 +165,6 @@ export class Connection {
     if (!this.#prepare || isCall !== true) return this.client.query(text, values);
     return this.client.query({ name: statementName(text), text, values });
   }
-
-  readonly #onError = (error: Error): void => {
-    this.#failure ??= error;
-  };
 }
 
 /** Opens a pool that survives the loss of idle connections. */

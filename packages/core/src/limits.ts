@@ -15,6 +15,7 @@ const timerMsMax = 2 ** 31 - 1;
 export class Limits {
   readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onAbort: (() => void) | undefined;
   readonly #what: string;
   #expiry: PostkitError | undefined;
   readonly #waiting = new Set<(error: PostkitError) => void>();
@@ -34,8 +35,10 @@ export class Limits {
         timeoutMs,
       );
     }
-    if (signal?.aborted === true) this.#onAbort();
-    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal === undefined) return;
+    this.#onAbort = () => this.#expire("SYS_ABORTED", "was aborted");
+    if (signal.aborted) this.#onAbort();
+    else signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   get hasExpired(): boolean {
@@ -67,10 +70,8 @@ export class Limits {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
   }
-
-  readonly #onAbort = (): void => this.#expire("SYS_ABORTED", "was aborted");
 
   #expire(code: "SYS_TIMEOUT" | "SYS_ABORTED", why: string): void {
     if (this.#expiry !== undefined) return;
