@@ -82,7 +82,7 @@ function addUp(migrate: Command, finish: Finish): void {
     .command("up")
     .description("apply what is pending, all in one transaction");
   withSteps(command, "the last step to apply, by name or number; with one --module")
-    .option("--grant-to <role...>", "application roles to give access to")
+    .option("--grant-to <role...>", "existing application roles to give access to")
     .option("--dry-run", "list the steps and write nothing")
     .addOption(lockTimeout())
     .addOption(allowAhead());
@@ -222,7 +222,8 @@ const programHelp = `
 Examples:
   $ postkit dev start                               a PostgreSQL for development; prints its URL
   $ export DATABASE_URL=$(postkit dev url)
-  $ postkit migrate up --grant-to my_app
+  $ postkit migrate up
+  $ postkit grant my_app                            a role that exists: create role my_app login
   $ postkit doctor
 
 Exit codes:

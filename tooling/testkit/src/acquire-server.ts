@@ -28,7 +28,10 @@ export async function acquireServer(options: AcquireOptions = {}): Promise<Acqui
     const container = await startContainer(version).catch(warnAboutContainer);
     if (container) return ownServer("docker", container);
   }
-  return ownServer("embedded", await start({ version, settings: options.settings ?? testSettings }));
+  return ownServer(
+    "embedded",
+    await start({ version, settings: options.settings ?? testSettings }),
+  );
 }
 
 function versionFromEnvironment(): PostgresVersion {
