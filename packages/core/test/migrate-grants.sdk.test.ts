@@ -111,6 +111,14 @@ describe("grantTo", () => {
     ]);
   });
 
+  it("may name the owner, who keeps everything when that is taken back", async () => {
+    await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [db.ownerRole] });
+    await migrate(db.owner, { modules: [shop] });
+    expect(await revokeRole(db.owner, { role: db.ownerRole })).toBe(true);
+    expect(await may(db.ownerRole, "execute", "shop.price(int, date)")).toBe(true);
+    expect(await may(db.ownerRole, "insert", "postkit.grants")).toBe(true);
+  });
+
   it("takes a role name as it is written", async () => {
     const odd = `Odd "role" ${randomBytes(4).toString("hex")}`;
     const quoted = `"${odd.replaceAll('"', '""')}"`;
