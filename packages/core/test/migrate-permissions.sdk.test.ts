@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
+
 import { authz } from "@postkit/authz";
-import { createPostkit, migrate, plan, status } from "@postkit/core";
+import { createPostkit, grantRole, migrate, plan, reviewGrants, status } from "@postkit/core";
 import { createTestDatabase, startProxy, type TestDatabase } from "@postkit/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -96,4 +98,86 @@ describe("an application role that may create nothing", () => {
     await expect(status(db.app, { modules: [shop] })).rejects.toMatchObject(notPermitted);
     await expect(plan(db.app, { modules: [shop] })).rejects.toMatchObject(notPermitted);
   });
+});
+
+/** Who owns the schemas of Postkit, and the relations and functions in them. */
+const owners = async () => {
+  const { rows } = await db.super.query<{ owner: string }>(
+    `with s as (select oid, nspowner from pg_namespace where nspname in ('postkit', 'authz', 'shop'))
+     select nspowner::regrole::text as owner from s
+     union select c.relowner::regrole::text from pg_class c join s on s.oid = c.relnamespace
+     union select p.proowner::regrole::text from pg_proc p join s on s.oid = p.pronamespace
+     union select r::regrole::text from pg_policy p join pg_class c on c.oid = p.polrelid
+       join s on s.oid = c.relnamespace, unnest(p.polroles) r where r <> 0
+     order by 1`,
+  );
+  return rows.map(({ owner }) => owner);
+};
+
+describe("a superuser who migrates", () => {
+  const superuser = async () =>
+    (await db.super.query<{ name: string }>("select session_user as name")).rows[0]?.name;
+
+  it("into a database of an owner leaves everything to that owner", async () => {
+    await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [db.appRole] });
+    await migrate(db.super, { modules: [shop, authz], grantTo: [db.ownerRole] });
+    expect(await owners()).toEqual([db.ownerRole]);
+    const [status1] = await status(db.owner, { modules: [shop] });
+    expect(status1?.applied.map(({ appliedBy }) => appliedBy)).toEqual([
+      db.ownerRole,
+      await superuser(),
+      await superuser(),
+    ]);
+
+    await grantRole(db.super, { role: db.appRole, kinds: ["worker"] });
+    expect((await reviewGrants(db.super)).lost).toEqual([]);
+    const postkit = createPostkit({ db: db.app, namespace: "acme", modules: { authz } });
+    await postkit.authz.grant("read", { resource: "doc:1", subject: "user:a" });
+    const down = { direction: "down", count: 1, allowDataLoss: true } as const;
+    await migrate(db.owner, { modules: [shop], ...down });
+    await migrate(db.owner, { modules: [authz], ...down });
+  });
+
+  it("for the first time leaves everything to the owner of an empty schema made for it", async () => {
+    await db.super.query(`create schema authz authorization ${db.ownerRole}`);
+    await migrate(db.super, { modules: [authz], grantTo: [db.appRole] });
+    expect(await owners()).toEqual([db.ownerRole]);
+    expect(await migrate(db.owner, { modules: [authz, shop] })).toMatchObject({
+      steps: [{ module: "shop" }, { module: "shop" }, { module: "shop" }],
+    });
+  });
+
+  it("for the first time leaves everything to the owner of an empty schema postkit", async () => {
+    await db.super.query(`create schema postkit authorization ${db.ownerRole}`);
+    await migrate(db.super, { modules: [authz] });
+    expect(await owners()).toEqual([db.ownerRole]);
+  });
+
+  it("into an empty database owns it, and stays who it is on the connection", async () => {
+    const client = await db.super.connect();
+    try {
+      await migrate(client, { modules: [authz] });
+      expect(await owners()).toEqual([await superuser()]);
+      expect((await client.query("select current_user = session_user as same")).rows).toEqual([
+        { same: true },
+      ]);
+    } finally {
+      client.release();
+    }
+  });
+});
+
+it("a member of the owner's role leaves everything to the owner", async () => {
+  await migrate(db.owner, { modules: [withSteps(shop, 1)] });
+  const member = `member_${randomBytes(4).toString("hex")}`;
+  await db.super.query(`create role ${member} login password 'x' in role ${db.ownerRole}`);
+  try {
+    const url = new URL(db.ownerUrl);
+    url.username = member;
+    url.password = "x";
+    await migrate(url.href, { modules: [shop] });
+    expect(await owners()).toEqual([db.ownerRole]);
+  } finally {
+    await db.super.query(`drop role ${member}`);
+  }
 });

@@ -63,9 +63,11 @@ async function changeGrants<T>(
     }
     const query: Query = async (text, values) =>
       (await client.query<Record<string, unknown>>(text, values)).rows;
-    return lockedTransaction(client, lockTimeoutMs, () => change(query)).catch((error: unknown) => {
-      throw sqlstateOf(error) === "42501" ? notPermitted(error) : error;
-    });
+    return lockedTransaction(client, { lockTimeoutMs }, () => change(query)).catch(
+      (error: unknown) => {
+        throw sqlstateOf(error) === "42501" ? notPermitted(error) : error;
+      },
+    );
   });
 }
 

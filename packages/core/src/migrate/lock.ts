@@ -13,16 +13,20 @@ const longestPauseMs = 500;
  * Runs `work` in one transaction under the migration lock. The lock is asked for, never waited for, and belongs to
  * the transaction: no starter holds a connection blocked, and nothing is left behind a transaction-mode pooler.
  *
+ * It runs as the owner of core's schema, or before there is one as the owner of a schema that was made for one of
+ * `modules`: what a superuser makes then is the owner's, who could neither change nor replace it otherwise.
+ *
  * @throws `core.MIG_LOCK_TIMEOUT` naming who holds the lock
  */
 export async function lockedTransaction<T>(
   client: ClientBase,
-  lockTimeoutMs: number,
+  { lockTimeoutMs, modules = [] }: { lockTimeoutMs: number; modules?: readonly string[] },
   work: () => Promise<T>,
 ): Promise<T> {
   await beginLocked(client, Date.now() + lockTimeoutMs, lockTimeoutMs);
   try {
     await client.query(transactionSettings);
+    await client.query(becomeOwner, [modules]);
     const result = await work();
     await client.query("commit");
     return result;
@@ -38,6 +42,25 @@ const transactionSettings = `
   set local idle_in_transaction_session_timeout = 0;
   set local search_path = pg_catalog, pg_temp;
   set local application_name = 'postkit-migrate'`;
+
+/** Left out for a role that may not become the owner, as the privileges of a member may do. */
+const becomeOwner = `
+  select pg_catalog.set_config('role', o.owner, true)
+  from (
+    select r.oid, r.rolname::text as owner
+    from pg_catalog.pg_namespace n
+    join pg_catalog.pg_roles r on r.oid = n.nspowner
+    where n.nspname = 'postkit' or n.nspname = any ($1)
+    order by n.nspname = 'postkit' desc, pg_catalog.array_position($1, n.nspname::text)
+    limit 1
+  ) o
+  cross join (
+    -- Since 16 a member may be kept from setting the role.
+    select case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end as needed
+  ) v
+  where o.owner <> current_user
+    and pg_catalog.pg_has_role(current_user, o.oid, v.needed)
+    and pg_catalog.pg_has_role(session_user, o.oid, v.needed)`;
 
 async function beginLocked(
   client: ClientBase,

@@ -100,7 +100,8 @@ export async function migrate(
     if (options.dryRun === true) return { dryRun: true, steps: planned.map(planItem) };
     if (isUpToDate(work, first, planned)) return { dryRun: false, steps: [] };
     assertPermitted(first, planned);
-    return lockedTransaction(client, options.lockTimeoutMs ?? defaultLockTimeoutMs, () =>
+    const { lockTimeoutMs = defaultLockTimeoutMs } = options;
+    return lockedTransaction(client, { lockTimeoutMs, modules: work.names }, () =>
       run(client, work),
     );
   });

@@ -34,7 +34,7 @@ const lockTimeoutMs = 2_000;
  */
 export async function reviewGrants(target: MigrationTarget): Promise<GrantReview> {
   return withClient(target, (client) =>
-    lockedTransaction(client, lockTimeoutMs, async () => {
+    lockedTransaction(client, { lockTimeoutMs }, async () => {
       const { rows: roles } = await client.query<GrantedRole>(rolesQuery);
       await client.query("savepoint as_found");
       const before = new Set((await readPrivilegesOfRoles(client)).map(keyOf));
