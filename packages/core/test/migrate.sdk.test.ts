@@ -228,6 +228,17 @@ describe("a step that fails", () => {
     expect(await loggedSteps(db.owner)).toHaveLength(3);
   });
 
+  it("shows the first lines of a long detail", async () => {
+    const detail = Array.from({ length: 30 }, (_, index) => `line ${index + 1}`).join("\n");
+    const talkative = withStep(till, 1, {
+      up: `do $$ begin raise exception 'no' using detail = '${detail}'; end $$;`,
+    });
+    const failure: unknown = await migrate(db.owner, { modules: [talkative] }).catch(
+      (error: unknown) => error,
+    );
+    expect((failure as Error).message).toMatch(/: no\nline 1\n(line \d+\n)+… and \d+ more$/);
+  });
+
   it("does not cost the caller's connection, and a mended step applies", async () => {
     const client = await db.owner.connect();
     try {
@@ -333,6 +344,7 @@ describe("migrate down", () => {
     ).rejects.toMatchObject({
       code: "MIG_FAILED",
       sqlstate: "2BP01",
+      message: expect.stringContaining("view mine.ids depends on table shop.one") as string,
       detail: { module: "shop", file: "migrations/shop/0001_step.down.sql" },
     });
     expect(await catalogOf(db.owner)).toEqual(before);

@@ -44,7 +44,7 @@ export async function applyStep(
     await client.query("select postkit.ensure_bookkeeping($1)", [step.module]);
     await (await migrationOf(client, step)).apply(direction);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw coreError(
       "MIG_FAILED",
       `${step.module}: ${file} failed, nothing was changed: ${message}`,
@@ -71,6 +71,19 @@ export async function applyStep(
     ],
   );
   return { module: step.module, name: step.name, direction, durationMs };
+}
+
+const detailLinesMax = 10;
+
+/** PostgreSQL's message with its detail, which names what depends on an object that a step drops. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { detail } = error as { detail?: unknown };
+  if (typeof detail !== "string") return error.message;
+  const lines = detail.split("\n");
+  const more = lines.length - detailLinesMax;
+  const rest = more > 0 ? [`… and ${more} more`] : [];
+  return [error.message, ...lines.slice(0, detailLinesMax), ...rest].join("\n");
 }
 
 async function migrationOf(client: ClientBase, step: PlannedStep["step"]): Promise<Migration> {
