@@ -27,6 +27,7 @@ export const coreErrors = {
   MIG_STEP_UNKNOWN: "22023",
   MIG_NOT_PERMITTED: "42501",
   MIG_NOT_INSTALLED: "3F000",
+  MIG_ENCODING: "0A000",
 } as const satisfies ErrorRegistry;
 
 const brand = Symbol.for("postkit.error");

@@ -52,6 +52,7 @@ describe("the install script", () => {
 
   it("stops psql at the first error, and is one transaction", () => {
     const lines = installScript([shop]).split("\n");
+    expect(lines[2]).toBe("set client_encoding = 'UTF8';");
     expect(lines.indexOf("\\set ON_ERROR_STOP on")).toBeLessThan(lines.indexOf("begin;"));
     expect(lines.filter((line) => line === "begin;")).toHaveLength(1);
     expect(lines.filter((line) => line === "commit;")).toHaveLength(1);

@@ -122,8 +122,8 @@ describe("a superuser who migrates", () => {
     await migrate(db.owner, { modules: [withSteps(shop, 1)], grantTo: [db.appRole] });
     await migrate(db.super, { modules: [shop, authz], grantTo: [db.ownerRole] });
     expect(await owners()).toEqual([db.ownerRole]);
-    const [status1] = await status(db.owner, { modules: [shop] });
-    expect(status1?.applied.map(({ appliedBy }) => appliedBy)).toEqual([
+    const [shopStatus] = await status(db.owner, { modules: [shop] });
+    expect(shopStatus?.applied.map(({ appliedBy }) => appliedBy)).toEqual([
       db.ownerRole,
       await superuser(),
       await superuser(),

@@ -586,3 +586,25 @@ create table odd."Straße ""x""" ("a'b" text default ';');`,
   await migrate(db.owner, { modules: [odd], direction: "down" });
   expect(await schemasOf(db.owner)).toEqual(["postkit"]);
 });
+
+it("refuses a database that is not in UTF8 before it writes anything", async () => {
+  const name = `${db.name}_latin`;
+  await db.super.query(
+    `create database ${name} owner ${db.ownerRole} encoding 'LATIN1' locale 'C' template template0`,
+  );
+  try {
+    const url = new URL(db.ownerUrl);
+    url.pathname = `/${name}`;
+    const modules = [withStep(shop, 1, { up: "-- ∀ namespaces\ncreate schema shop;" })];
+    const refusal = {
+      code: "MIG_ENCODING",
+      sqlstate: "0A000",
+      message: expect.stringMatching(/UTF8.*LATIN1/) as string,
+    };
+    await expect(migrate(url.href, { modules })).rejects.toMatchObject(refusal);
+    await expect(plan(url.href, { modules })).rejects.toMatchObject(refusal);
+    expect(await status(url.href, { modules })).toMatchObject([{ state: "pending" }]);
+  } finally {
+    await db.super.query(`drop database ${name} with (force)`);
+  }
+});

@@ -88,6 +88,7 @@ export interface MigrateResult {
  * @throws `core.MIG_LOCK_TIMEOUT` another process held the lock too long; names it
  * @throws `core.MIG_DATA_LOSS` a step down destroys data and `allowDataLoss` was not given
  * @throws `core.MIG_NOT_PERMITTED` the role may not read the bookkeeping or may not migrate
+ * @throws `core.MIG_ENCODING` the database is not in UTF8
  */
 export async function migrate(
   target: MigrationTarget,
@@ -97,6 +98,7 @@ export async function migrate(
   return withClient(target, async (client) => {
     const first = await readOnly(client, () => readState(client, work.names));
     const planned = planSteps(work, first);
+    if (planned.length > 0) assertUtf8(first);
     if (options.dryRun === true) return { dryRun: true, steps: planned.map(planItem) };
     if (isUpToDate(work, first, planned)) return { dryRun: false, steps: [] };
     assertPermitted(first, planned);
@@ -193,6 +195,16 @@ function assertDataLossAllowed(planned: readonly PlannedStep[], isAllowed: boole
     {
       detail: { module: step.module, file: fileOf(step, "down"), destroys: step.destroys },
     },
+  );
+}
+
+/** The text of a step could not even be sent. */
+function assertUtf8({ encoding }: State): void {
+  if (encoding === "UTF8") return;
+  throw coreError(
+    "MIG_ENCODING",
+    `the database must be in UTF8, and this one is in ${encoding}: make one with create database … encoding 'UTF8' template template0`,
+    { detail: { encoding } },
   );
 }
 

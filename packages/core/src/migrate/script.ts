@@ -13,6 +13,7 @@ export function installScript(set: ModuleSet): string {
   return [
     `-- Installs ${names.join(", ")} into an empty database: psql -f this file. Upgrades go through postkit migrate up.`,
     "\\set ON_ERROR_STOP on",
+    "set client_encoding = 'UTF8';",
     "begin;",
     "set local search_path = pg_catalog, pg_temp;",
     refuseInstalled(names),

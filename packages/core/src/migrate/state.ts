@@ -30,6 +30,8 @@ export interface State {
   readonly grants: readonly RecordedGrant[];
   /** Whether this role may change the schemas: it owns core's, or may create it. */
   readonly mayMigrate: boolean;
+  /** The database's encoding, as `UTF8`. */
+  readonly encoding: string;
 }
 
 /**
@@ -49,9 +51,15 @@ export async function readState(client: ClientBase, modules: readonly string[]):
       core_is_occupied,
       readable,
       may_migrate,
+      encoding,
     } = emptyCatalog,
   ] = rows;
-  const found = { schemas: new Set(schemas), occupied: new Set(occupied), mayMigrate: may_migrate };
+  const found = {
+    schemas: new Set(schemas),
+    occupied: new Set(occupied),
+    mayMigrate: may_migrate,
+    encoding,
+  };
   if (!core_schema_exists) return { coreVersion: undefined, applied: [], grants: [], ...found };
   if (core_tables === 0 && !core_is_occupied)
     return { coreVersion: undefined, applied: [], grants: [], ...found };
@@ -86,6 +94,7 @@ interface CatalogRow {
   core_tables: number;
   readable: boolean;
   may_migrate: boolean;
+  encoding: string;
 }
 
 interface RecordedRow {
@@ -102,6 +111,7 @@ const emptyCatalog: CatalogRow = {
   core_tables: 0,
   readable: false,
   may_migrate: false,
+  encoding: "",
 };
 const emptyRecord: RecordedRow = { version: null, applied: [], grants: [] };
 
@@ -132,7 +142,8 @@ const catalogQuery = `
     case
       when p.oid is null then pg_catalog.has_database_privilege(current_database(), 'create')
       else pg_catalog.pg_has_role(p.nspowner, 'usage')
-    end as may_migrate
+    end as may_migrate,
+    pg_catalog.current_setting('server_encoding') as encoding
   from (select 1) one
   left join pg_catalog.pg_namespace p on p.nspname = 'postkit'`;
 
