@@ -128,6 +128,23 @@ describe.concurrent("postkit doctor", () => {
     });
   });
 
+  it("fails on a table or function that belongs to another than the schema's owner", async () => {
+    await using setting = await authzSetting(command, { isMigrated: true });
+    await setting.db.super.query(`
+      alter table authz.audit_events owner to current_user;
+      create function authz.extra(p_id int) returns int language sql return p_id;
+      alter function authz.extra(int) owner to ${setting.db.appRole}`);
+    const told = await setting.postkit("doctor", "--json");
+    expect(told.code).toBe(1);
+    const check = checkNamed(told, "owner");
+    expect(check).toMatchObject({
+      level: "fail",
+      advice: expect.stringContaining(`owner to ${setting.db.ownerRole}`) as string,
+    });
+    expect(check.message).toContain("table authz.audit_events");
+    expect(check.message).toContain(`function authz.extra(integer) ${setting.db.appRole}`);
+  });
+
   it("tells the owner which grants a recorded role has lost", async () => {
     await using setting = await authzSetting(command, { isMigrated: true });
     const { appRole, owner, app } = setting.db;

@@ -47,6 +47,7 @@ export {
   type DatabaseFacts,
   type RoleFacts,
   type SchemaFacts,
+  type StrayObject,
   type ServerFacts,
 } from "./migrate/inspect.ts";
 export {

@@ -1,7 +1,5 @@
 import type { GrantedRole, GrantReview, LostGrant, RoleFacts, SchemaFacts } from "@postkit/core";
-import type { Check } from "./check.ts";
-
-const namesShownMax = 10;
+import { shorten, type Check } from "./check.ts";
 
 /** For the owner: whether what was granted still holds. */
 export function checkGrants({ roles, lost }: GrantReview): Check[] {
@@ -74,9 +72,4 @@ function checkSchemaAccess(role: string, schema: SchemaFacts): Check {
 
 function grantAdvice(role: string): string {
   return `Run \`postkit grant ${role}\` as the role that owns the schemas.`;
-}
-
-function shorten(names: readonly string[]): string {
-  const more = names.length - namesShownMax;
-  return `${names.slice(0, namesShownMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -1,5 +1,5 @@
 import type { RoleFacts, SchemaFacts, ServerFacts } from "@postkit/core";
-import type { Check } from "./check.ts";
+import { shorten, type Check } from "./check.ts";
 
 const oldestVersionNumber = 140_000;
 
@@ -43,8 +43,7 @@ const poolerCheck: Check = {
   level: "ok",
   name: "pooler",
   message: "a connection pooler stands in between",
-  advice:
-    "That works in transaction mode. What listens for notifications needs a directConnectionString.",
+  advice: "That works in transaction mode.",
 };
 
 /** The role of this connection, which may be the application's or the one that migrates. */
@@ -63,23 +62,38 @@ export function checkRole({ name, isSuperuser, bypassesRls }: RoleFacts): Check 
 
 /** Functions that run as their owner see what the owner sees, so it matters who that is. */
 export function checkOwners(schemas: readonly SchemaFacts[]): Check[] {
-  const owners = [...new Set(schemas.map(({ owner }) => owner))];
-  const bypassing = [
-    ...new Set(schemas.filter((schema) => schema.ownerBypassesRls).map(({ owner }) => owner)),
+  if (schemas.length === 0) return [];
+  const owners = new Set(schemas.map(({ owner }) => owner));
+  const isBypassing = schemas.some(({ ownerBypassesRls }) => ownerBypassesRls);
+  const [owner = ""] = owners;
+  const found = [
+    ...(owners.size > 1 ? [differentOwners(schemas)] : []),
+    ...schemas.filter(({ strayObjects }) => strayObjects.length > 0).map(strayedCheck),
+    ...(owners.size === 1 && isBypassing ? [bypassingOwner(owner)] : []),
   ];
-  if (owners.length === 0) return [];
-  if (owners.length > 1) return [differentOwners(schemas)];
-  if (bypassing.length === 0)
-    return [{ level: "ok", name: "owner", message: `${owners.join()} owns the schemas` }];
-  return [
-    {
-      level: "warn",
-      name: "owner",
-      message: `${bypassing.join()} owns the schemas and is not bound by row level security`,
-      advice:
-        "Migrate as a role without SUPERUSER and BYPASSRLS: functions that run as their owner are then bound, too.",
-    },
-  ];
+  if (found.length > 0) return found;
+  return [{ level: "ok", name: "owner", message: `${owner} owns the schemas` }];
+}
+
+function bypassingOwner(owner: string): Check {
+  return {
+    level: "warn",
+    name: "owner",
+    message: `${owner} owns the schemas and is not bound by row level security`,
+    advice:
+      "Migrate as a role without SUPERUSER and BYPASSRLS: functions that run as their owner are then bound, too.",
+  };
+}
+
+/** The owner cannot change them, and what runs as its owner there sees what that other role sees. */
+function strayedCheck({ name, owner, strayObjects }: SchemaFacts): Check {
+  const objects = shorten(strayObjects.map((one) => `${one.kind} ${one.name} ${one.owner}`));
+  return {
+    level: "fail",
+    name: "owner",
+    message: `the schema ${name} belongs to ${owner}, but not all in it: ${objects}`,
+    advice: `Give them to it as a superuser: alter table … owner to ${owner}, alter function … owner to ${owner}.`,
+  };
 }
 
 function differentOwners(schemas: readonly SchemaFacts[]): Check {

@@ -37,6 +37,8 @@ export interface SchemaFacts {
   readonly owner: string;
   /** Whether the owner is a superuser or has BYPASSRLS. */
   readonly ownerBypassesRls: boolean;
+  /** Tables, views, sequences and functions in it that belong to another role than the schema. */
+  readonly strayObjects: readonly StrayObject[];
   readonly isOwned: boolean;
   readonly isUsable: boolean;
   /** Names of the functions for callers that the role may execute. */
@@ -45,6 +47,13 @@ export interface SchemaFacts {
   readonly deniedFunctions: readonly string[];
   /** Tables and views, partitions left out, on which the role has no privilege at all. */
   readonly deniedTables: readonly string[];
+}
+
+export interface StrayObject {
+  readonly kind: "table" | "function";
+  /** As in `authz.tuples` and `authz.check(text, text)`. */
+  readonly name: string;
+  readonly owner: string;
 }
 
 /** Reads them from the catalogs, which every role may; in a read-only transaction. */
@@ -92,6 +101,7 @@ const factsQuery = `
         'name', n.nspname,
         'owner', o.rolname,
         'ownerBypassesRls', o.rolsuper or o.rolbypassrls,
+        'strayObjects', s.strays,
         'isOwned', pg_catalog.pg_has_role(n.nspowner, 'usage'),
         'isUsable', pg_catalog.has_schema_privilege(n.oid, 'usage'),
         'allowedFunctions', f.allowed,
@@ -119,6 +129,25 @@ const factsQuery = `
           and not c.relispartition
           and not pg_catalog.has_table_privilege(c.oid, 'select, insert, update, delete')
       ) t
+      cross join lateral (
+        select coalesce(
+          pg_catalog.json_agg(
+            pg_catalog.json_build_object('kind', x.kind, 'name', x.name, 'owner', pg_catalog.pg_get_userbyid(x.owner))
+            order by x.kind desc, x.name
+          ), '[]'
+        ) as strays
+        from (
+          select 'table' as kind, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.relowner as owner
+          from pg_catalog.pg_class c
+          where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+          union all
+          select 'function',
+            pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)), p.proowner
+          from pg_catalog.pg_proc p
+          where p.pronamespace = n.oid
+        ) x
+        where x.owner <> n.nspowner
+      ) s
       where n.nspname = any ($1)
     ), '[]') as schemas,
     coalesce((
