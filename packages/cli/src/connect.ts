@@ -33,7 +33,7 @@ function requireUrl(databaseUrl: string | undefined): string {
     );
   }
   if (!/^(postgres(ql)?|socket):\/\//.test(databaseUrl)) {
-    throw usageError("the database URL must look like postgres://user:password@host:5432/database");
+    throw usageError("the database URL must look like postgres://user@host/database");
   }
   return databaseUrl;
 }

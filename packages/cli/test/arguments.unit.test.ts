@@ -93,6 +93,11 @@ describe("wrong arguments", () => {
     });
   });
 
+  it("show how a database URL must look", async () => {
+    expect(await run(["doctor", "--database-url", "mysql://localhost/shop"])).toBe(2);
+    expect(written.stderr).toContain("postgres://user@host/database");
+  });
+
   it("never give a password away", async () => {
     const url = "postgres://someone:s3cret@127.0.0.1:1/none";
     for (const args of [
