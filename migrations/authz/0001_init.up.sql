@@ -8,8 +8,15 @@ begin
 end
 $$;
 
--- An administrator may have made it, empty, for an owner who may not create schemas.
-create schema if not exists authz;
+-- An administrator may have made it, empty, for an owner who may not create schemas: PostgreSQL asks for that right
+-- even when there is nothing to create.
+do $$
+begin
+  if to_regnamespace('authz') is null then
+    create schema authz;
+  end if;
+end
+$$;
 
 comment on schema authz is 'Postkit authz: relationship-based permissions';
 

@@ -1,4 +1,11 @@
-create schema if not exists postkit;
+-- PostgreSQL asks for the right to create schemas even when there is nothing to create.
+do $$
+begin
+  if to_regnamespace('postkit') is null then
+    create schema postkit;
+  end if;
+end
+$$;
 
 comment on schema postkit is 'Postkit core: context, schema versions and recorded grants';
 

@@ -114,6 +114,18 @@ const owners = async () => {
   return rows.map(({ owner }) => owner);
 };
 
+it("an owner who may create no schema installs into empty ones that were made for it", async () => {
+  for (const schema of ["postkit", "authz"]) {
+    await db.super.query(`create schema ${schema} authorization ${db.appRole}`);
+  }
+  const { rows } = await db.app.query(
+    "select has_database_privilege(current_database(), 'create') as may",
+  );
+  expect(rows).toEqual([{ may: false }]);
+  expect((await migrate(db.app, { modules: [authz] })).steps).toHaveLength(1);
+  expect(await status(db.app, { modules: [authz] })).toMatchObject([{ state: "up-to-date" }]);
+});
+
 describe("a superuser who migrates", () => {
   const superuser = async () =>
     (await db.super.query<{ name: string }>("select session_user as name")).rows[0]?.name;
