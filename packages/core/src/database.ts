@@ -33,16 +33,10 @@ export class Database implements Runner {
   async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
     const limits = new Limits(options, what);
     try {
-      const client = await this.#checkOut(limits);
-      const connection = new Connection(client, limits, this.#prepare);
-      try {
-        return await connection.run(statement);
-      } finally {
-        connection.giveBack();
-      }
+      return await this.#runOnce(statement, limits, this.#prepare);
     } catch (error) {
       if (!this.#prepare || !isStalePreparedStatement(error)) throw error;
-      return await this.#runUnprepared(statement, limits);
+      return await this.#runOnce(statement, limits, false);
     } finally {
       limits.end();
     }
@@ -71,9 +65,9 @@ export class Database implements Runner {
     if (this.#ownsPool && !this.pool.ended) await this.pool.end();
   }
 
-  async #runUnprepared(statement: Statement, limits: Limits): Promise<QueryResult> {
+  async #runOnce(statement: Statement, limits: Limits, prepare: boolean): Promise<QueryResult> {
     const client = await this.#checkOut(limits);
-    const connection = new Connection(client, limits, false);
+    const connection = new Connection(client, limits, prepare);
     try {
       return await connection.run(statement);
     } finally {

@@ -1,5 +1,5 @@
 import { authz } from "@postkit/authz";
-import { columns, createPostkit, textArray, timestamp } from "@postkit/core";
+import { columns, createPostkit, migrate, status, textArray, timestamp } from "@postkit/core";
 import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -19,6 +19,27 @@ describe("arguments that the types forbid and JavaScript allows", () => {
         expect.objectContaining(badArgument) as Error,
       );
     }
+  });
+
+  it("refuses to guess a database", async () => {
+    expect(() => createPostkit({ connectionString: undefined, modules: { authz } })).toThrow(
+      expect.objectContaining(badArgument) as Error,
+    );
+    for (const target of [undefined, null, ""]) {
+      await expect(migrate(target as never, { modules: [authz] })).rejects.toMatchObject(
+        badArgument,
+      );
+    }
+  });
+
+  it.each([Number.NaN, -1])("refuses %s as a time-out", async (timeoutMs) => {
+    const postkit = createPostkit({ db: db.app, modules: { authz } });
+    await expect(postkit.authz.check(...check, { timeoutMs })).rejects.toMatchObject(badArgument);
+  });
+
+  it.each([2 ** 31, 3e9, Infinity])("takes a time-out of %s ms as none", async (timeoutMs) => {
+    const postkit = createPostkit({ db: db.app, modules: { authz } });
+    expect(await postkit.authz.check(...check, { timeoutMs })).toBe(false);
   });
 
   it("refuses an isolation that PostgreSQL has no word for, and sends none of it", async () => {
@@ -119,6 +140,23 @@ describe("values at the ends of time", () => {
 });
 
 describe("named prepared statements", () => {
+  it("that somebody deallocated cost the connection and not the call", async () => {
+    await using postkit = createPostkit({
+      connectionString: db.appUrl,
+      pool: { max: 1 },
+      modules: { authz },
+      prepare: true,
+    });
+    const pidOfPool = async () =>
+      (await postkit.pool.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]?.pid;
+    expect(await postkit.authz.check(...check)).toBe(false);
+    const before = await pidOfPool();
+    await postkit.pool.query("deallocate all");
+    expect(await postkit.authz.check(...check)).toBe(false);
+    expect(await pidOfPool()).not.toBe(before);
+    expect(await postkit.authz.check(...check)).toBe(false);
+  });
+
   it("are made of calls alone, not of what the application asks in a transaction", async () => {
     const postkit = createPostkit({ db: db.app, modules: { authz }, prepare: true });
     await postkit.transaction(async (tx) => {
@@ -131,5 +169,18 @@ describe("named prepared statements", () => {
         expect.stringContaining("authz.check"),
       ]);
     });
+  });
+});
+
+describe("a schema that was dropped by hand", () => {
+  it("is drift, which names it and says how to forget it, and then migrates anew", async () => {
+    await using own = await createTestDatabase({ modules: [authz] });
+    await own.owner.query("drop schema authz cascade");
+    expect(await status(own.owner, { modules: [authz] })).toMatchObject([{ state: "drift" }]);
+    const refused = await migrate(own.owner, { modules: [authz] }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "MIG_DRIFT", detail: { module: "authz" } });
+    const [, advice = ""] = /"(delete from .*)"$/.exec((refused as Error).message) ?? [];
+    await own.owner.query(advice);
+    expect((await migrate(own.owner, { modules: [authz] })).steps).toHaveLength(1);
   });
 });
