@@ -33,14 +33,21 @@
 \ir audit/_decode_audit_cursor.sql
 \ir audit/get_audit_events.sql
 
+-- graph: how groups and containers nest, without cycles
+\ir graph/tables.sql
+\ir graph/_lock_graph.sql
+\ir graph/_container_types.sql
+\ir graph/_register_type_edge.sql
+\ir graph/_register_types.sql
+\ir graph/_lock_if_structural.sql
+
 -- tuples: who has which relation to what
 \ir tuples/tables.sql
-\ir tuples/_lock_graph.sql
-\ir tuples/_lock_if_structural.sql
-\ir tuples/_reaches_group.sql
-\ir tuples/_reaches_resource.sql
-\ir tuples/_assert_not_self.sql
-\ir tuples/_assert_no_cycle.sql
+\ir graph/_reaches_group.sql
+\ir graph/_reaches_resource.sql
+\ir graph/_assert_not_self.sql
+\ir graph/_assert_no_cycle.sql
+\ir graph/_lock_new_edge.sql
 \ir tuples/write_tuple.sql
 \ir tuples/write.sql
 \ir tuples/delete_tuple.sql
@@ -56,7 +63,9 @@
 \ir hierarchy/clear_hierarchy.sql
 
 -- checks: may this subject do that
-\ir checks/_holds_any.sql
+\ir checks/types.sql
+\ir checks/_scope.sql
+\ir checks/_admitted.sql
 \ir checks/check.sql
 \ir checks/check_any.sql
 \ir checks/check_all.sql

@@ -158,7 +158,9 @@ function pastEnd(tuple: Tuple): string | undefined {
 }
 
 async function startOver(ruled: readonly Rule[]): Promise<void> {
-  await root.query("truncate authz.tuples, authz.permission_hierarchy");
+  await root.query(
+    "truncate authz.tuples, authz.permission_hierarchy, authz.graph_state, authz.type_edges",
+  );
   await root.query(
     `insert into authz.permission_hierarchy (namespace, resource_type, permission, implies)
      select r.namespace, r.type, r.permission, r.implies

@@ -207,6 +207,7 @@ describe("the application role", () => {
       "_audit_tuple",
       "_grant",
       "_record_audit_event",
+      "_register_types",
     ]);
   });
 
@@ -224,10 +225,11 @@ describe("the application role", () => {
       { table: "graph_state", privileges: ["INSERT", "SELECT"] },
       { table: "permission_hierarchy", privileges: ["DELETE", "INSERT", "SELECT"] },
       { table: "tuples", privileges: ["DELETE", "INSERT", "SELECT"] },
+      { table: "type_edges", privileges: ["INSERT", "SELECT"] },
     ]);
   });
 
-  it("may update the end of a grant and the version of the graph, and no other column", async () => {
+  it("may update the end of a grant and what is known of the graph, and no other column", async () => {
     const { rows } = await db.super.query<{ column: string; privilege: string }>(
       `select concat_ws('.', c.relname, t.attname) as column, a.privilege_type as privilege
        from pg_attribute t
@@ -237,8 +239,10 @@ describe("the application role", () => {
       [db.appRole],
     );
     expect(rows).toEqual([
+      { column: "graph_state.group_types", privilege: "UPDATE" },
       { column: "graph_state.version", privilege: "UPDATE" },
       { column: "tuples.expires_at", privilege: "UPDATE" },
+      { column: "type_edges.is_cyclic", privilege: "UPDATE" },
     ]);
   });
 });

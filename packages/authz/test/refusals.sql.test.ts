@@ -47,7 +47,7 @@ describe("through SQL, authz refuses", () => {
 
   it("with each code of the registry that these functions can raise", () => {
     const raised = new Set(refusalCases.map(({ code }) => code));
-    const elsewhere = ["BIZ_RLS_NOT_ACTIVE"];
+    const elsewhere = ["BIZ_RLS_NOT_ACTIVE", "BIZ_ISOLATION_LEVEL"];
     expect([...raised, ...elsewhere].sort()).toEqual(Object.keys(authzErrors).sort());
   });
 });

@@ -31,10 +31,10 @@ begin
   where t.namespace = p_namespace
     and t.resource_type = p_resource_type
     and t.resource_id = normalize(p_resource_id, nfc)
-    and t.relation = p_permission
-    and t.relation <> 'parent'
     and t.subject_type = p_subject_type
     and t.subject_id = normalize(p_subject_id, nfc)
+    and t.relation = p_permission
+    and t.relation <> 'parent'
     and coalesce(t.subject_relation, '') = ''
     and (t.expires_at is null or t.expires_at > now());
   if found then

@@ -20,20 +20,14 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 declare
-  v_relations text[] := '{}';
-  v_permission text;
+  v_scope authz.scope;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
   perform authz._warn_tenant(p_namespace);
-  foreach v_permission in array coalesce(p_permissions, '{}') loop
-    v_relations := v_relations || authz._implied_by(p_resource_type, v_permission, p_namespace);
-  end loop;
-  return authz._holds_any(
-    p_subject_type, normalize(p_subject_id, nfc), v_relations, p_resource_type, normalize(p_resource_id, nfc),
-    p_namespace
-  );
+  v_scope := authz._scope(p_subject_type, p_subject_id, p_permissions, p_resource_type, p_namespace);
+  return authz._admitted(v_scope, array[normalize(p_resource_id, nfc)]) <> '{}';
 end
 $$;

@@ -19,7 +19,8 @@ begin
   -- Keys and rules are never updated: the audit of an update would not tell what was there before.
   execute format('grant select, insert, delete, update (expires_at) on authz.tuples to %I', p_role);
   execute format('grant select, insert, delete on authz.permission_hierarchy to %I', p_role);
-  execute format('grant select, insert, update (version) on authz.graph_state to %I', p_role);
+  execute format('grant select, insert, update (version, group_types) on authz.graph_state to %I', p_role);
+  execute format('grant select, insert, update (is_cyclic) on authz.type_edges to %I', p_role);
   execute format('grant select on authz.audit_events to %I', p_role);
   for v_function in
     select p.oid::regprocedure

@@ -7,7 +7,7 @@
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable containers
 -- Example  select authz.delete_tuple('doc', '1', 'read', 'team', 'eng', 'member');
 create function authz.delete_tuple(
   p_resource_type text,
@@ -38,7 +38,7 @@ begin
   end if;
   perform authz._assert_tenant_set();
   perform authz._warn_tenant(p_namespace);
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+  perform authz._lock_if_structural(p_resource_type, p_relation, p_subject_type, p_namespace);
 
   delete from authz.tuples t
   where t.namespace = p_namespace

@@ -20,13 +20,21 @@ create table authz.tuples (
 
 comment on table authz.tuples is 'Resource has relation to subject, optionally only to holders of subject_relation on it, optionally until expires_at';
 
+-- What is held on a resource, by whom: checks probe it, pages of subjects read it in order.
 create unique index tuples_key_idx on authz.tuples
-  (namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, ''))
-  include (expires_at);
+  (namespace, resource_type, resource_id, subject_type, subject_id, relation, coalesce(subject_relation, ''));
 
+-- What a subject holds, by type of resource: memberships, children of a container, pages of resources.
 create index tuples_subject_idx on authz.tuples
-  (namespace, subject_type, subject_id, relation, resource_type, resource_id)
+  (namespace, subject_type, subject_id, resource_type, relation, resource_id)
   include (subject_relation, expires_at);
+
+create index tuples_parent_idx on authz.tuples (namespace, resource_type, resource_id)
+  include (subject_type, subject_id, subject_relation, expires_at)
+  where relation = 'parent';
+
+create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
+  where resource_id_raw is not null;
 
 create index tuples_expires_at_idx on authz.tuples (namespace, expires_at) where expires_at is not null;
 
@@ -45,22 +53,13 @@ create trigger tuples_audit
   after insert or update or delete on authz.tuples
   for each row execute function authz._audit_tuple();
 
--- One row a namespace, which writers of structural edges update to take turns.
-create table authz.graph_state (
-  namespace text collate "C" not null,
-  version bigint not null default 1,
-  constraint graph_state_pkey primary key (namespace)
-);
-
-comment on table authz.graph_state is 'Version of the group and container graph of a namespace; its row lock orders structural writes';
-
-alter table authz.graph_state enable row level security;
-alter table authz.graph_state force row level security;
-
-create policy graph_state_tenant_isolation on authz.graph_state
-  using (namespace = nullif(current_setting('postkit.tenant_id', true), ''))
-  with check (namespace = nullif(current_setting('postkit.tenant_id', true), ''));
-
-create policy graph_state_maintenance on authz.graph_state to current_user
-  using (current_setting('postkit.maintenance', true) = 'on')
-  with check (current_setting('postkit.maintenance', true) = 'on');
+create trigger tuples_types
+  before insert or update of namespace, resource_type, relation, subject_type, subject_relation on authz.tuples
+  for each row
+  when (
+    new.relation = 'parent'
+    or new.subject_type <> 'user'
+    or new.subject_relation is not null
+    or new.resource_type = 'user'
+  )
+  execute function authz._register_types();

@@ -16,7 +16,8 @@
 --          · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001) · VAL_EXPIRATION_FUTURE (23514)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_SELF_MEMBERSHIP (PK001)
 --          · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001) · BIZ_CYCLE_RESOURCE (PK001)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+--          · BIZ_ISOLATION_LEVEL (25001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable containers
 -- Example  select authz.write_tuple('doc', '1', 'read', 'team', 'eng', 'member');
 create function authz.write_tuple(
   p_resource_type text,
@@ -58,10 +59,7 @@ begin
   );
   perform authz._assert_tenant(p_namespace);
   perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id);
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
-  perform authz._assert_no_cycle(
-    p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, p_namespace
-  );
+  perform authz._lock_new_edge(p_resource_type, v_resource_id, p_relation, p_subject_type, v_subject_id, p_namespace);
 
   -- A grant that is deleted between the insert and the read is tried again; three lost races are a conflict.
   for v_round in 1..3 loop

@@ -1,0 +1,89 @@
+-- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
+--
+-- Parent edges hold containers together and give nothing themselves. Arrays carry the containers from one statement to
+-- the next, so that each index is walked once for all of them.
+--
+-- Takes    p_resource_ids  in NFC, without repeats
+-- Returns  the ids that are admitted, in no order
+create function authz._admitted(p_scope authz.scope, p_resource_ids text[])
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_origins text[];
+  v_types text[];
+  v_ids text[];
+  v_kinds text[];
+  v_distinct_ids text[];
+  v_open_types text[];
+  v_open_ids text[];
+  v_more_types text[];
+  v_more_ids text[];
+begin
+  with recursive containers (origin, type, id, depth) as (
+    select r.id collate "C", p_scope.resource_type collate "C", r.id collate "C", 0
+    from unnest(p_resource_ids) r (id)
+    union
+    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    from containers c
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where c.depth < authz._max_depth()
+  )
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
+  into v_origins, v_types, v_ids, v_kinds, v_distinct_ids
+  from containers c;
+
+  select array_agg(t.resource_type), array_agg(t.resource_id)
+  into v_open_types, v_open_ids
+  from authz.tuples t
+  where t.namespace = p_scope.namespace
+    and t.resource_type = any (v_kinds)
+    and t.resource_id = any (v_distinct_ids)
+    and t.subject_type = p_scope.subject_type
+    and t.subject_id = p_scope.subject_id
+    and t.relation = any (p_scope.relations)
+    and t.subject_relation is null
+    and (t.expires_at is null or t.expires_at > now());
+
+  if p_scope.group_kinds is not null then
+    select array_agg(t.resource_type), array_agg(t.resource_id)
+    into v_more_types, v_more_ids
+    from authz.tuples t
+    where t.namespace = p_scope.namespace
+      and t.resource_type = any (v_kinds)
+      and t.resource_id = any (v_distinct_ids)
+      and t.subject_type = any (p_scope.group_kinds)
+      and t.relation = any (p_scope.relations)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+      )) is true;
+    v_open_types := v_open_types || v_more_types;
+    v_open_ids := v_open_ids || v_more_ids;
+  end if;
+  if v_open_types is null then
+    return '{}';
+  end if;
+
+  return array(
+    select distinct c.origin
+    from unnest(v_origins, v_types, v_ids) c (origin, type, id)
+    where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
+  );
+end
+$$;
