@@ -19,6 +19,7 @@
 \ir validation/_validate_id.sql
 \ir validation/_validate_namespace.sql
 \ir validation/_validate_batch_size.sql
+\ir validation/_validate_checks.sql
 \ir validation/_validate_limit.sql
 \ir validation/_validate_key_size.sql
 \ir validation/_validate_expiration.sql
@@ -56,7 +57,9 @@
 -- hierarchy: which permission implies which
 \ir hierarchy/tables.sql
 \ir hierarchy/_assert_not_global.sql
+\ir hierarchy/_follow_rules.sql
 \ir hierarchy/_implied_by.sql
+\ir hierarchy/_implied_from.sql
 \ir hierarchy/_implies.sql
 \ir hierarchy/add_hierarchy.sql
 \ir hierarchy/remove_hierarchy.sql
@@ -65,10 +68,24 @@
 -- checks: may this subject do that
 \ir checks/types.sql
 \ir checks/_scope.sql
+\ir checks/_containers.sql
 \ir checks/_admitted.sql
+\ir checks/_permissions.sql
 \ir checks/check.sql
 \ir checks/check_any.sql
 \ir checks/check_all.sql
+\ir checks/check_bulk.sql
+\ir checks/filter_authorized.sql
+\ir checks/list_permissions.sql
+
+-- resources: what may this subject see
+\ir resources/_open_containers.sql
+\ir resources/_containers_within.sql
+\ir resources/_spelled.sql
+\ir resources/list_resources.sql
+\ir resources/visible_ids.sql
+\ir resources/visibility.sql
+\ir resources/is_visible.sql
 
 -- privileges: nothing for PUBLIC, the rest through postkit.grant_role
 \ir privileges/_grant.sql

@@ -15,41 +15,18 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_origins text[];
-  v_types text[];
-  v_ids text[];
-  v_kinds text[];
-  v_distinct_ids text[];
+  v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
   v_open_types text[];
   v_open_ids text[];
   v_more_types text[];
   v_more_ids text[];
 begin
-  with recursive containers (origin, type, id, depth) as (
-    select r.id collate "C", p_scope.resource_type collate "C", r.id collate "C", 0
-    from unnest(p_resource_ids) r (id)
-    union
-    select c.origin, t.subject_type, t.subject_id, c.depth + 1
-    from containers c
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.resource_type = c.type
-      and t.resource_id = c.id
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where c.depth < authz._max_depth()
-  )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_origins, v_types, v_ids, v_kinds, v_distinct_ids
-  from containers c;
-
   select array_agg(t.resource_type), array_agg(t.resource_id)
   into v_open_types, v_open_ids
   from authz.tuples t
   where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_kinds)
-    and t.resource_id = any (v_distinct_ids)
+    and t.resource_type = any (v_around.distinct_types)
+    and t.resource_id = any (v_around.distinct_ids)
     and t.subject_type = p_scope.subject_type
     and t.subject_id = p_scope.subject_id
     and t.relation = any (p_scope.relations)
@@ -61,8 +38,8 @@ begin
     into v_more_types, v_more_ids
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_kinds)
-      and t.resource_id = any (v_distinct_ids)
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
       and t.subject_type = any (p_scope.group_kinds)
       and t.relation = any (p_scope.relations)
       and (t.expires_at is null or t.expires_at > now())
@@ -82,7 +59,7 @@ begin
 
   return array(
     select distinct c.origin
-    from unnest(v_origins, v_types, v_ids) c (origin, type, id)
+    from unnest(v_around.origins, v_around.types, v_around.ids) c (origin, type, id)
     where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
   );
 end

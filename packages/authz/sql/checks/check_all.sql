@@ -19,18 +19,14 @@ parallel safe
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_permission text;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  for v_permission in select distinct p.permission from unnest(p_permissions) p (permission) loop
-    if not authz.check(p_subject_type, p_subject_id, v_permission, p_resource_type, p_resource_id, p_namespace) then
-      return false;
-    end if;
-  end loop;
-  return true;
+  perform authz._warn_tenant(p_namespace);
+  return coalesce(p_permissions, '{}') <@ authz._permissions(
+    p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
+  );
 end
 $$;

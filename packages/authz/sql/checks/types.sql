@@ -8,7 +8,19 @@ create type authz.scope as (
   group_kinds text[],
   group_types text[],
   group_ids text[],
-  group_relations text[]
+  group_relations text[],
+  container_types text[],
+  container_ids text[]
 );
 
-comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), and the relations that would be enough on a type of resource';
+comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
+
+create type authz.containment as (
+  origins text[],
+  types text[],
+  ids text[],
+  distinct_types text[],
+  distinct_ids text[]
+);
+
+comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';

@@ -1,0 +1,36 @@
+-- authz._containers: some resources of one type, and for each what is around it.
+--
+-- Takes    p_resource_ids  in NFC, without repeats
+create function authz._containers(p_resource_type text, p_resource_ids text[], p_namespace text)
+returns authz.containment
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_around authz.containment;
+begin
+  with recursive containers (origin, type, id, depth) as (
+    select r.id collate "C", p_resource_type collate "C", r.id collate "C", 0
+    from unnest(p_resource_ids) r (id)
+    union
+    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    from containers c
+    join authz.tuples t
+      on t.namespace = p_namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where c.depth < authz._max_depth()
+  )
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
+  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  from containers c;
+  return v_around;
+end
+$$;

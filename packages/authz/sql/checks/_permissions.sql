@@ -1,0 +1,58 @@
+-- authz._permissions: every permission that a subject has on a resource.
+create function authz._permissions(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text
+)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_scope authz.scope := authz._scope(p_subject_type, p_subject_id, '{}', p_resource_type, p_namespace);
+  v_around authz.containment := authz._containers(
+    p_resource_type, array[normalize(p_resource_id, nfc)], p_namespace
+  );
+  v_relations text[];
+begin
+  v_relations := array(
+    select t.relation
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
+      and t.subject_type = v_scope.subject_type
+      and t.subject_id = v_scope.subject_id
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.resource_type, t.resource_id) in (
+        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
+      )) is true
+    union
+    select t.relation
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
+      and t.subject_type = any (v_scope.group_kinds)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+      )) is true
+      and ((t.resource_type, t.resource_id) in (
+        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
+      )) is true
+  );
+  return authz._implied_from(p_resource_type, v_relations, p_namespace);
+end
+$$;

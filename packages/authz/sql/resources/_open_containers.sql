@@ -1,0 +1,42 @@
+-- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
+--
+-- Takes    p_types  the types of containers to look for
+create function authz._open_containers(p_scope authz.scope, p_types text[])
+returns authz.containment
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_open authz.containment;
+begin
+  select array_agg(o.type), array_agg(o.id)
+  into v_open.types, v_open.ids
+  from (
+    select t.resource_type, t.resource_id
+    from authz.tuples t
+    where t.namespace = p_scope.namespace
+      and t.subject_type = p_scope.subject_type
+      and t.subject_id = p_scope.subject_id
+      and t.resource_type = any (p_types)
+      and t.relation = any (p_scope.relations)
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    union
+    select t.resource_type, t.resource_id
+    from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.subject_type = m.type
+      and t.subject_id = m.id
+      and t.resource_type = any (p_types)
+      and t.relation = any (p_scope.relations)
+      and (t.subject_relation is null or t.subject_relation = m.relation)
+      and (t.expires_at is null or t.expires_at > now())
+  ) o (type, id);
+  return v_open;
+end
+$$;

@@ -1,0 +1,77 @@
+-- authz.is_visible: whether a resource is among those that authz.visibility was worked out for.
+--
+-- Gives the answer of authz.check for a fraction of its cost a row. Best where most rows are visible and a page ends
+-- the search early; where few are, authz.visible_ids looks at those alone.
+--
+-- Takes    p_visibility   from authz.visibility, as an uncorrelated sub-select so that it is worked out once
+--          p_resource_id  the row's id
+-- Example  select authz.is_visible(authz.visibility('user', 'alice', 'doc', 'read'), '1');
+create function authz.is_visible(p_visibility authz.scope, p_resource_id text)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_resource_id text := normalize(p_resource_id, nfc);
+begin
+  if p_visibility.container_ids is not null and exists (
+    with recursive containers (type, id, depth) as (
+      select p_visibility.resource_type collate "C", v_resource_id collate "C", 0
+      union
+      select t.subject_type, t.subject_id, c.depth + 1
+      from containers c
+      join authz.tuples t
+        on t.namespace = p_visibility.namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      where c.depth < authz._max_depth()
+    )
+    select
+    from containers c
+    where ((c.type, c.id) in (
+      select o.type, o.id from unnest(p_visibility.container_types, p_visibility.container_ids) o (type, id)
+    )) is true
+  ) then
+    return true;
+  end if;
+
+  perform
+  from authz.tuples t
+  where t.namespace = p_visibility.namespace
+    and t.resource_type = p_visibility.resource_type
+    and t.resource_id = v_resource_id
+    and t.subject_type = p_visibility.subject_type
+    and t.subject_id = p_visibility.subject_id
+    and t.relation = any (p_visibility.relations)
+    and t.subject_relation is null
+    and (t.expires_at is null or t.expires_at > now());
+  if found or p_visibility.group_kinds is null then
+    return found;
+  end if;
+  return exists (
+    select
+    from authz.tuples t
+    where t.namespace = p_visibility.namespace
+      and t.resource_type = p_visibility.resource_type
+      and t.resource_id = v_resource_id
+      and t.subject_type = any (p_visibility.group_kinds)
+      and t.relation = any (p_visibility.relations)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+          m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+      )) is true
+  );
+end
+$$;
