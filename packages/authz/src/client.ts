@@ -1,17 +1,19 @@
 import type { Caller } from "@postkit/core";
 import { audit, type Audit } from "./audit.ts";
 import { checks, type Checks } from "./checks.ts";
+import { resources, type Resources } from "./resources.ts";
 import { hierarchy, type Hierarchy } from "./hierarchy.ts";
 import { tuples, type Tuples } from "./tuples.ts";
 
 /** The typed client of authz: one method a function of the schema, flat. */
-export interface AuthzClient extends Tuples, Hierarchy, Checks, Audit {}
+export interface AuthzClient extends Tuples, Hierarchy, Checks, Resources, Audit {}
 
 export function createAuthzClient(caller: Caller): AuthzClient {
   return Object.freeze({
     ...tuples(caller),
     ...hierarchy(caller),
     ...checks(caller),
+    ...resources(caller),
     ...audit(caller),
   });
 }

@@ -4,3 +4,6 @@ export { authzErrors, type AuthzErrorCode } from "./errors.ts";
 export type { AuditEvent, AuditQuery } from "./audit.ts";
 export type { ResourceInput, SubjectInput } from "./references.ts";
 export type { GrantOptions, GrantTarget } from "./tuples.ts";
+export type { Check } from "./checks.ts";
+export type { ColumnType, ResourcePage, SqlFilterOptions } from "./resources.ts";
+export type { SqlFragment } from "./sql-fragment.ts";

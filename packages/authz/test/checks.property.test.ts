@@ -13,7 +13,7 @@ import {
 } from "./support/oracle.ts";
 import { openSession, type Session } from "./support/session.ts";
 
-const graphs = Number(process.env["POSTKIT_TEST_GRAPHS"] ?? 1500);
+const graphs = Number(process.env["POSTKIT_TEST_GRAPHS"] ?? 1000);
 const seed = Number(process.env["POSTKIT_TEST_SEED"] ?? Date.now() % 2 ** 31);
 
 const users = ["user:a", "user:b"];
@@ -188,8 +188,13 @@ function pastEnd(tuple: Tuple): string | undefined {
 }
 
 async function startOver(ruled: readonly Rule[]): Promise<void> {
+  // Deleting a few rows is faster than truncating: no files are made.
   await root.query(
-    "truncate authz.tuples, authz.permission_hierarchy, authz.graph_state, authz.type_edges",
+    `delete from authz.tuples;
+     delete from authz.permission_hierarchy;
+     delete from authz.graph_state;
+     delete from authz.type_edges;
+     delete from authz.audit_events`,
   );
   await root.query(
     `insert into authz.permission_hierarchy (namespace, resource_type, permission, implies)

@@ -28,6 +28,8 @@ export interface Schema<T> {
 
 /** How a module's client reaches its SQL functions. */
 export interface Caller {
+  /** The tenant that calls are for. */
+  readonly namespace: string;
   /** Calls a function that returns one value. */
   value<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T>;
   /** Calls a function that returns a table; columns come in camelCase. */
@@ -50,6 +52,7 @@ export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOpti
     );
   const query = onQuery === undefined ? send : reported(send, onQuery);
   return {
+    namespace: context.namespace,
     async value(name, args, schema, options) {
       const { rows } = await query({ name, args, returns: "value" }, options);
       const [row] = rows;
