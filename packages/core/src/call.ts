@@ -26,14 +26,19 @@ export interface Schema<T> {
   parse(value: unknown): T;
 }
 
-/** How a module's client reaches its SQL functions. */
-export interface Caller {
-  /** The tenant that calls are for. */
-  readonly namespace: string;
+interface Calls {
   /** Calls a function that returns one value. */
   value<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T>;
-  /** Calls a function that returns a table; columns come in camelCase. */
+  /** Calls a function that returns a table; columns come in camelCase, that of a set of single values as `r`. */
   rows<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T[]>;
+}
+
+/** How a module's client reaches its SQL functions. */
+export interface Caller extends Calls {
+  /** The tenant that calls are for. */
+  readonly namespace: string;
+  /** The functions that are for no tenant and take no p_namespace, as those of maintenance. */
+  readonly unscoped: Calls;
 }
 
 export interface CallerOptions {
@@ -43,7 +48,16 @@ export interface CallerOptions {
   readonly onQuery: ((event: QueryEvent) => void) | undefined;
 }
 
-export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOptions): Caller {
+export function createCaller(options: CallerOptions): Caller {
+  const { context } = options;
+  return {
+    ...calls(options, context),
+    namespace: context.namespace,
+    unscoped: calls(options, undefined),
+  };
+}
+
+function calls({ runner, timeoutMs, onQuery }: CallerOptions, context: Context | undefined): Calls {
   const send: Send = (call, options) =>
     runner.run(
       buildStatement(call, context, runner.joins),
@@ -52,7 +66,6 @@ export function createCaller({ runner, context, timeoutMs, onQuery }: CallerOpti
     );
   const query = onQuery === undefined ? send : reported(send, onQuery);
   return {
-    namespace: context.namespace,
     async value(name, args, schema, options) {
       const { rows } = await query({ name, args, returns: "value" }, options);
       const [row] = rows;

@@ -27,20 +27,22 @@ export interface FunctionCall {
  * and the setting lives no longer than the transaction. A function of one value is called in the select list, which
  * plans measurably faster than a function in FROM.
  *
+ * @param context none for a function that takes no p_namespace
  * @param joins whether the call runs in a transaction that other calls share, whose settings it must then replace
  */
 export function buildStatement(
   { name, args, returns }: FunctionCall,
-  context: Context,
+  context: Context | undefined,
   joins: boolean,
 ): Statement {
   const values: unknown[] = [];
-  let list = "";
+  const list: string[] = [];
   for (const parameter in args) {
     const value = args[parameter as keyof Arguments];
-    if (value !== undefined) list += `${parameter} => ${bind(values, parameter, value)}, `;
+    if (value !== undefined) list.push(`${parameter} => ${bind(values, parameter, value)}`);
   }
-  const call = `${name}(${list}p_namespace => ${bindContext(values, context, joins)})`;
+  if (context !== undefined) list.push(`p_namespace => ${bindContext(values, context, joins)}`);
+  const call = `${name}(${list.join(", ")})`;
   return {
     text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`,
     values,

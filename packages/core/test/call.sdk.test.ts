@@ -117,6 +117,32 @@ describe("a call outside a transaction", () => {
   });
 });
 
+describe("a call of a function that is for no tenant", () => {
+  it("sets none, and is a call like any other in all else", async () => {
+    const seen: QueryEvent[] = [];
+    const { probe: caller } = open({ onQuery: (event) => seen.push(event) });
+    expect(await caller.unscoped.value("probe.tenant", {}, as())).toBeNull();
+    expect(await caller.unscoped.rows("probe.count_to", { p_end: 2 }, as())).toEqual([
+      { r: 1 },
+      { r: 2 },
+    ]);
+    expect(seen.map(({ name, rowCount }) => [name, rowCount])).toEqual([
+      ["probe.tenant", 1],
+      ["probe.count_to", 2],
+    ]);
+    const late = caller.unscoped.value("pg_sleep", {}, as(), { signal: AbortSignal.abort() });
+    await expect(late).rejects.toMatchObject({ code: "SYS_ABORTED" });
+  });
+
+  it("leaves the tenant of a transaction that it shares as it is", async () => {
+    const tenant = await open().transaction(async (tx) => {
+      await whoami(tx.probe);
+      return tx.probe.unscoped.value("probe.tenant", {}, as());
+    });
+    expect(tenant).toBe("acme");
+  });
+});
+
 describe("the context of a call", () => {
   it("is the handle's namespace, 'default' when none is given", async () => {
     expect(await whoami(open().probe)).toMatchObject({

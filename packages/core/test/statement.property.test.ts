@@ -34,11 +34,12 @@ describe("the statement builder", () => {
         args,
         settings,
         fc.boolean(),
+        fc.boolean(),
         fc.constantFrom("value", "rows"),
-        (given, entered, joins, returns) => {
+        (given, entered, joins, isScoped, returns) => {
           const { text, values } = buildStatement(
             { name: "probe.echo", args: given, returns },
-            { namespace: "acme", settings: entered },
+            isScoped ? { namespace: "acme", settings: entered } : undefined,
             joins,
           );
           const placeholders = [...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
@@ -48,11 +49,26 @@ describe("the statement builder", () => {
           const sent = Object.keys(given).filter(
             (name) => given[name as keyof Arguments] !== undefined,
           );
-          expect(named).toEqual([...sent, "p_namespace"]);
+          expect(named).toEqual(isScoped ? [...sent, "p_namespace"] : sent);
         },
       ),
     );
   });
+
+  it.each([
+    ["value", "select probe.sum(p_a => $1, p_b => $2) as r"],
+    ["rows", "select r.* from probe.sum(p_a => $1, p_b => $2) r"],
+  ] as const)(
+    "calls a function for no tenant with its own arguments alone: %s",
+    (returns, text) => {
+      const call = { name: "probe.sum", args: { p_a: 1, p_b: 2 }, returns };
+      for (const joins of [true, false])
+        expect(buildStatement(call, undefined, joins)).toMatchObject({ text, values: [1, 2] });
+      expect(
+        buildStatement({ name: "probe.now", args: {}, returns: "value" }, undefined, false),
+      ).toMatchObject({ text: "select probe.now() as r", values: [] });
+    },
+  );
 
   it("puts no value into the text", () => {
     fc.assert(

@@ -34,6 +34,12 @@ begin
     pg_backend_pid();
 end $$;
 
+create function probe.tenant() returns text language sql as $$
+  select nullif(current_setting('postkit.tenant_id', true), '')
+$$;
+
+create function probe.count_to(p_end int) returns setof int language sql as $$ select generate_series(1, p_end) $$;
+
 create function probe.echo(p_text text, p_namespace text default null) returns text language sql as $$ select p_text $$;
 
 create function probe.describe(
