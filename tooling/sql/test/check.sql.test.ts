@@ -153,7 +153,13 @@ describe("check", () => {
 
   it("leaves out partitions that are named by their date", async () => {
     const schema = `create schema demo;
-create table demo.events (at timestamptz constraint events_pkey primary key) partition by range (at);
+create table demo.events (
+  id bigint generated always as identity,
+  kind text not null default 'seen' constraint events_kind_is_known check (kind in ('seen', 'heard')),
+  at timestamptz not null,
+  constraint events_pkey primary key (id, at)
+) partition by range (at);
+create index events_at_idx on demo.events (at) where kind = 'seen';
 `;
     using fixture = createFixture({ "schema.sql": schema });
     await freeze(server, fixture, { module: "demo", slug: "init" });
@@ -167,7 +173,12 @@ alter table demo.${name} enable row level security;
 `;
     fixture.write(
       "packages/demo/sql/schema.sql",
-      schema + partition("events_y2026m01", 1) + partition("events_20260201", 2),
+      schema +
+        partition("events_y2026m01", 1) +
+        partition("events_20260201", 2) +
+        `create table demo.events_y2026m03 (like demo.events including defaults including constraints);
+alter table demo.events attach partition demo.events_y2026m03 for values from ('2026-03-01') to ('2026-04-01');
+`,
     );
     expect(await problems(fixture)).toEqual([]);
     fixture.write("packages/demo/sql/schema.sql", schema + partition("events_first", 1));
