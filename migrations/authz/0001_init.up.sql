@@ -488,6 +488,10 @@ create index audit_events_resource_idx on authz.audit_events
 create index audit_events_subject_idx on authz.audit_events
   (namespace, subject_type, subject_id, event_time desc, id desc);
 
+-- What is rarer than grants, and would be far to seek among them.
+create index audit_events_event_type_idx on authz.audit_events (namespace, event_type, event_time desc, id desc)
+  where event_type <> 'tuple_created';
+
 create index audit_events_tuple_id_idx on authz.audit_events (namespace, tuple_id) where tuple_id is not null;
 
 create index audit_events_event_id_idx on authz.audit_events (namespace, event_id);
@@ -750,6 +754,279 @@ begin
     || ' order by e.event_time desc, e.id desc limit $10'
   using p_namespace, v_after.event_time, v_after.id, p_event_type, p_actor_id,
     p_resource_type, p_resource_id, p_subject_type, p_subject_id, p_limit;
+end
+$$;
+
+-- audit/_audit_partitions.sql
+-- authz._audit_partitions: the partitions of the audit but the default one, with the times they are for.
+--
+-- Returns  from_time and to_time as in a range: null where there is no bound
+create function authz._audit_partitions()
+returns table (partition_name text, from_time timestamptz, to_time timestamptz)
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+begin
+  return query
+    select c.relname::text,
+      substring(b.bounds from 'FROM \(''([^'']*)''\)')::timestamptz,
+      substring(b.bounds from 'TO \(''([^'']*)''\)')::timestamptz
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    cross join lateral pg_catalog.pg_get_expr(c.relpartbound, c.oid) b (bounds)
+    where i.inhparent = 'authz.audit_events'::regclass
+      and b.bounds <> 'DEFAULT';
+end
+$$;
+
+-- audit/_attach_audit_partition.sql
+-- authz._attach_audit_partition: makes a partition, with the events of its time that fell into the default one.
+--
+-- Filled before it is attached, since its time may not overlap what the default partition holds. The caller holds the
+-- locks, runs as the owner, and has the time zone and the date style in which times can be written without a doubt.
+create function authz._attach_audit_partition(p_name text, p_from timestamptz, p_to timestamptz)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_maintenance text := current_setting('postkit.maintenance', true);
+  v_grantee text;
+begin
+  execute format('create table authz.%I (like authz.audit_events including defaults including constraints)', p_name);
+  -- What ALTER DEFAULT PRIVILEGES gives with every new table.
+  for v_grantee in
+    select distinct case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+    from pg_catalog.pg_class c
+    cross join lateral pg_catalog.aclexplode(c.relacl) a
+    where c.oid = to_regclass(format('authz.%I', p_name)) and a.grantee <> c.relowner
+  loop
+    execute format('revoke all on authz.%I from %s', p_name, v_grantee);
+  end loop;
+
+  perform set_config('postkit.maintenance', 'on', true);
+  execute format(
+    'with moved as (
+       delete from authz.audit_events e where e.event_time >= %L and e.event_time < %L returning e.*
+     )
+     insert into authz.%I select m.* from moved m',
+    p_from, p_to, p_name
+  );
+  perform set_config('postkit.maintenance', coalesce(v_maintenance, ''), true);
+
+  execute format('alter table authz.%I enable row level security, force row level security', p_name);
+  execute format(
+    'alter table authz.audit_events attach partition authz.%I for values from (%L) to (%L)', p_name, p_from, p_to
+  );
+end
+$$;
+
+-- audit/create_audit_partition.sql
+-- authz.create_audit_partition: makes the partition of the audit for a month, in UTC.
+--
+-- Events of that month which fell into the default partition for want of one move along. Grants that come meanwhile
+-- wait, and none fails. For a month that is under way or over, those that are under way end first: set lock_timeout
+-- where transactions may stay open, and call it in a transaction of its own.
+--
+-- Takes    p_year   1970 to 9999
+--          p_month  1 to 12
+-- Returns  the partition's name, audit_events_y2026m01; null when it is there already
+-- Raises   VAL_YEAR_OUT_OF_RANGE (22023) · VAL_MONTH_OUT_OF_RANGE (22023)
+-- Writes   authz.audit_events · Locks authz.audit_events, authz.audit_events_default
+-- Example  select authz.create_audit_partition(2026, 1);
+create function authz.create_audit_partition(p_year int, p_month int)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+declare
+  v_from timestamptz;
+  v_name text;
+begin
+  if p_year is null or p_year not between 1970 and 9999 then
+    raise exception 'year must be from 1970 to 9999'
+      using errcode = '22023', hint = 'postkit:authz:VAL_YEAR_OUT_OF_RANGE';
+  end if;
+  if p_month is null or p_month not between 1 and 12 then
+    raise exception 'month must be from 1 to 12'
+      using errcode = '22023', hint = 'postkit:authz:VAL_MONTH_OUT_OF_RANGE';
+  end if;
+  v_from := make_timestamptz(p_year, p_month, 1, 0, 0, 0);
+  v_name := to_char(v_from, '"audit_events_y"YYYY"m"MM');
+  if exists (select from authz._audit_partitions() p where p.partition_name = v_name) then
+    return null;
+  end if;
+
+  -- An event on its way into the default partition is refused there once its month has a partition. So where one may
+  -- come it has to wait at the parent, before it chose; so do readers, lest one that goes on to write meets us midway.
+  if v_from > clock_timestamp() + interval '1 day' then
+    lock table only authz.audit_events in share update exclusive mode;
+  else
+    lock table only authz.audit_events in access exclusive mode;
+  end if;
+  lock table authz.audit_events_default in access exclusive mode;
+  if exists (select from authz._audit_partitions() p where p.partition_name = v_name) then
+    return null;
+  end if;
+
+  perform authz._attach_audit_partition(v_name, v_from, v_from + interval '1 month');
+  return v_name;
+end
+$$;
+
+-- audit/ensure_audit_partitions.sql
+-- authz.ensure_audit_partitions: makes the partitions of the audit that are missing, from this month on.
+--
+-- Runs at install, and should from then on every month or more often: as authz.create_audit_partition, month by month.
+--
+-- Takes    p_months_ahead  how many months after this one, 0 to 120
+-- Returns  the names of the partitions it made
+-- Raises   VAL_MONTH_OUT_OF_RANGE (22023)
+-- Writes   authz.audit_events · Locks authz.audit_events, authz.audit_events_default, when one is missing
+-- Example  select * from authz.ensure_audit_partitions();
+create function authz.ensure_audit_partitions(p_months_ahead int default 3)
+returns setof text
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_month timestamptz;
+  v_name text;
+begin
+  if p_months_ahead is null or p_months_ahead not between 0 and 120 then
+    raise exception 'months_ahead must be from 0 to 120'
+      using errcode = '22023', hint = 'postkit:authz:VAL_MONTH_OUT_OF_RANGE';
+  end if;
+  -- This month first: it takes the strongest locks, and these are never taken after weaker ones.
+  for v_month in
+    select m
+    from generate_series(0, p_months_ahead) i
+    cross join lateral (select date_trunc('month', clock_timestamp()) + make_interval(months => i)) s (m)
+    order by i
+  loop
+    v_name := authz.create_audit_partition(extract(year from v_month)::int, extract(month from v_month)::int);
+    if v_name is not null then
+      return next v_name;
+    end if;
+  end loop;
+end
+$$;
+
+-- audit/drop_audit_partitions.sql
+-- authz.drop_audit_partitions: ends the retention of old events, by whole months in UTC.
+--
+-- A partition goes when its last event is older than that. One that is not named after its month is left alone, with a
+-- WARNING; so are events in the default partition, until their month gets its own. Who reads or writes the audit
+-- meanwhile waits, and those under way end first: set lock_timeout where transactions may stay open, and call it in a
+-- transaction of its own.
+--
+-- Takes    p_older_than_months  how many months are kept before this one, 0 to 1200
+-- Returns  the names of the partitions that are gone
+-- Raises   VAL_MONTH_OUT_OF_RANGE (22023)
+-- Writes   authz.audit_events · Locks authz.audit_events, authz.audit_events_default, when one goes
+-- Example  select * from authz.drop_audit_partitions(24);
+create function authz.drop_audit_partitions(p_older_than_months int default 84)
+returns setof text
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_end timestamptz;
+  v_partition record;
+begin
+  if p_older_than_months is null or p_older_than_months not between 0 and 1200 then
+    raise exception 'older_than_months must be from 0 to 1200'
+      using errcode = '22023', hint = 'postkit:authz:VAL_MONTH_OUT_OF_RANGE';
+  end if;
+  v_end := date_trunc('month', clock_timestamp()) - make_interval(months => p_older_than_months);
+  for v_partition in
+    select p.partition_name, p.to_time,
+      coalesce(
+        p.from_time = date_trunc('month', p.from_time)
+          and p.to_time = p.from_time + interval '1 month'
+          and p.partition_name = to_char(p.from_time, '"audit_events_y"YYYY"m"MM'),
+        false
+      ) as is_month
+    from authz._audit_partitions() p
+    order by p.from_time nulls first, p.partition_name
+  loop
+    if not v_partition.is_month then
+      raise warning 'partition % is not named after its month and is left alone', v_partition.partition_name;
+    elsif v_partition.to_time <= v_end then
+      lock table only authz.audit_events in access exclusive mode;
+      -- Another call may have dropped it while this one waited.
+      if to_regclass(format('authz.%I', v_partition.partition_name)) is not null then
+        execute format('alter table authz.audit_events detach partition authz.%I', v_partition.partition_name);
+        execute format('drop table authz.%I', v_partition.partition_name);
+        return next v_partition.partition_name;
+      end if;
+    end if;
+  end loop;
+end
+$$;
+
+-- audit/_audit_default_has_rows.sql
+-- authz._audit_default_has_rows: whether events of any tenant are in the audit's default partition.
+--
+-- Tells no more than that, so that every application may ask. Partitions have no policy, by which they can be reached
+-- through their parent alone: so it is asked for the times that no other partition is for.
+create function authz._audit_default_has_rows()
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+declare
+  v_maintenance text := current_setting('postkit.maintenance', true);
+  v_times text;
+  v_has_rows boolean;
+begin
+  select string_agg(
+    concat_ws(
+      ' and ',
+      'true',
+      'e.event_time >= ' || quote_literal(lower(g.gap)),
+      'e.event_time < ' || quote_literal(upper(g.gap))
+    ),
+    ' or '
+  )
+  into v_times
+  from unnest(
+    '{(,)}'::tstzmultirange
+    - (select coalesce(range_agg(tstzrange(p.from_time, p.to_time)), '{}') from authz._audit_partitions() p)
+  ) g (gap);
+
+  perform set_config('postkit.maintenance', 'on', true);
+  execute 'select exists (select from authz.audit_events e where ' || coalesce(v_times, 'false') || ')'
+  into v_has_rows;
+  perform set_config('postkit.maintenance', coalesce(v_maintenance, ''), true);
+  return v_has_rows;
+end
+$$;
+
+-- audit/install.sql
+do $$
+begin
+  perform authz.ensure_audit_partitions();
 end
 $$;
 
@@ -2721,6 +2998,215 @@ begin
 end
 $$;
 
+-- maintenance/_describe_cycle.sql
+-- authz._describe_cycle: the way around a cycle as text; the middle of a long one is left out.
+create function authz._describe_cycle(p_names text[], p_nodes int[])
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_length int := cardinality(p_nodes);
+  v_text text := p_names[p_nodes[1]];
+begin
+  for v_index in 2..v_length loop
+    if v_index <= 8 or v_index = v_length then
+      v_text := v_text || ' in ' || p_names[p_nodes[v_index]];
+    elsif v_index = 9 then
+      v_text := v_text || format(' in … (%s more)', v_length - 9);
+    end if;
+  end loop;
+  return v_text || ' in ' || p_names[p_nodes[1]];
+end
+$$;
+
+-- maintenance/_find_cycle.sql
+-- authz._find_cycle: a cycle of groups or of resources in a namespace, as text; null when there is none.
+--
+-- Writes refuse cycles: one is there only when rows came by another way. Ignores expiry, as they do. Walks depth-first
+-- and follows each edge once, so that time grows with the number of edges and not of paths. Nodes are numbered without
+-- a join, whose plan would hang on statistics.
+--
+-- Takes    p_relation  'member' or 'parent'
+create function authz._find_cycle(p_relation text, p_namespace text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_names text[];
+  v_sources int[];
+  v_targets int[];
+  -- By node: its edges yet to follow, and whether it is unseen (0), on the path (1) or done (2).
+  v_next int[];
+  v_last int[];
+  v_state int[];
+  v_path int[];
+  v_depth int;
+  v_node int;
+  v_target int;
+begin
+  with edges as (
+    select t.id,
+      t.resource_type || ':' || t.resource_id as resource,
+      t.subject_type || ':' || t.subject_id as subject
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.relation = p_relation
+      and (p_relation = 'parent' or t.subject_type <> 'user')
+  ),
+  -- An edge leads from what is inside to what it is in.
+  ends as (
+    select e.id, n.name, n.is_source
+    from edges e
+    cross join lateral (
+      values (e.resource, p_relation = 'parent'), (e.subject, p_relation <> 'parent')
+    ) n (name, is_source)
+  ),
+  marked as (
+    select e.id, e.name, e.is_source,
+      bool_or(e.is_source) over (partition by e.name) and bool_or(not e.is_source) over (partition by e.name)
+        as is_inner
+    from ends e
+  ),
+  -- Most resources contain nothing and most groups are in none: these are on no cycle.
+  numbered as (
+    select m.id, m.name, m.is_source, dense_rank() over (order by m.name)::int as node
+    from marked m
+    where m.is_inner
+  ),
+  inner_edges as (
+    select max(n.node) filter (where n.is_source) as source, max(n.node) filter (where not n.is_source) as target
+    from numbered n
+    group by n.id
+    having count(*) = 2
+  )
+  select (select array_agg(distinct n.name order by n.name) from numbered n),
+    array_agg(e.source order by e.source), array_agg(e.target order by e.source)
+  into v_names, v_sources, v_targets
+  from inner_edges e;
+  if v_targets is null then
+    return null;
+  end if;
+
+  v_next := array_fill(0, array[cardinality(v_names)]);
+  v_last := array_fill(-1, array[cardinality(v_names)]);
+  v_state := array_fill(0, array[cardinality(v_names)]);
+  v_path := array_fill(0, array[cardinality(v_names)]);
+  for v_edge in 1..cardinality(v_sources) loop
+    v_node := v_sources[v_edge];
+    if v_next[v_node] = 0 then
+      v_next[v_node] := v_edge;
+    end if;
+    v_last[v_node] := v_edge;
+  end loop;
+
+  for v_root in 1..cardinality(v_names) loop
+    continue when v_state[v_root] <> 0;
+    v_state[v_root] := 1;
+    v_depth := 1;
+    v_path[1] := v_root;
+    while v_depth > 0 loop
+      v_node := v_path[v_depth];
+      if v_next[v_node] > v_last[v_node] then
+        v_state[v_node] := 2;
+        v_depth := v_depth - 1;
+        continue;
+      end if;
+      v_target := v_targets[v_next[v_node]];
+      v_next[v_node] := v_next[v_node] + 1;
+      if v_state[v_target] = 0 then
+        v_state[v_target] := 1;
+        v_depth := v_depth + 1;
+        v_path[v_depth] := v_target;
+      elsif v_state[v_target] = 1 then
+        return authz._describe_cycle(v_names, v_path[array_position(v_path, v_target):v_depth]);
+      end if;
+    end loop;
+  end loop;
+  return null;
+end
+$$;
+
+-- maintenance/verify_integrity.sql
+-- authz.verify_integrity: what is not as it should be in a namespace, and in the audit.
+--
+-- Cycles are refused when they are written; group_cycles and resource_cycles tell of one that came by another way.
+-- Access through it is found all the same, up to the depth of 50. audit_partitions tells that events, of whatever
+-- tenant, had to go to the default partition: authz.create_audit_partition for their month moves them.
+--
+-- Takes    p_namespace  tenant; the transaction's by default
+-- Returns  a row for each finding, none when all is well: ('system', 'group_cycles', 'warning', …),
+--          ('system', 'resource_cycles', 'warning', …), ('system', 'audit_partitions', 'error', …)
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.verify_integrity();
+create function authz.verify_integrity(
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (resource_type text, resource_id text, status text, details text)
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_cycle text;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  v_cycle := authz._find_cycle('member', p_namespace);
+  if v_cycle is not null then
+    return query select 'system', 'group_cycles', 'warning', 'groups are members of each other: ' || v_cycle;
+  end if;
+  v_cycle := authz._find_cycle('parent', p_namespace);
+  if v_cycle is not null then
+    return query select 'system', 'resource_cycles', 'warning', 'resources are inside each other: ' || v_cycle;
+  end if;
+  if authz._audit_default_has_rows() then
+    return query select 'system', 'audit_partitions', 'error',
+      'the default partition of the audit holds events: create the partitions of their months';
+  end if;
+end
+$$;
+
+-- maintenance/get_stats.sql
+-- authz.get_stats: how much there is in a namespace.
+--
+-- Takes    p_namespace  tenant; the transaction's by default
+-- Returns  one row: tuples, ended ones that are still stored among them; rules, global ones among them; how many
+--          subjects of type user, and how many resources, have a tuple
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.get_stats();
+create function authz.get_stats(
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (tuple_count bigint, hierarchy_rule_count bigint, unique_users bigint, unique_resources bigint)
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  return query
+    select count(*),
+      (select count(*) from authz.permission_hierarchy h where h.namespace in (p_namespace, 'global')),
+      count(distinct t.subject_id) filter (where t.subject_type = 'user'),
+      count(distinct (t.resource_type, t.resource_id))
+    from authz.tuples t
+    where t.namespace = p_namespace;
+end
+$$;
+
 -- privileges/_grant.sql
 -- authz._grant: gives a role what its kind needs of this schema; called by postkit.grant_role.
 --
@@ -2736,6 +3222,11 @@ as $$
 declare
   v_function text;
 begin
+  if p_kind = 'maintenance' then
+    execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
+    execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
+    execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
+  end if;
   if p_kind <> 'app' then
     return;
   end if;
@@ -2752,10 +3243,12 @@ begin
     where p.pronamespace = 'authz'::regnamespace
       and p.prorettype <> 'trigger'::regtype
       and not p.prosecdef
-      and p.proname not in ('_grant', '_record_audit_event')
+      and p.proname not in ('_grant', '_record_audit_event', '_attach_audit_partition')
   loop
     execute format('grant execute on function %s to %I', v_function, p_role);
   end loop;
+  -- Runs as its owner, to tell yes or no.
+  execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
 end
 $$;
 

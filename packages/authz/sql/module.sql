@@ -33,6 +33,13 @@
 \ir audit/_encode_audit_cursor.sql
 \ir audit/_decode_audit_cursor.sql
 \ir audit/get_audit_events.sql
+\ir audit/_audit_partitions.sql
+\ir audit/_attach_audit_partition.sql
+\ir audit/create_audit_partition.sql
+\ir audit/ensure_audit_partitions.sql
+\ir audit/drop_audit_partitions.sql
+\ir audit/_audit_default_has_rows.sql
+\ir audit/install.sql
 
 -- graph: how groups and containers nest, without cycles
 \ir graph/tables.sql
@@ -86,6 +93,12 @@
 \ir resources/visible_ids.sql
 \ir resources/visibility.sql
 \ir resources/is_visible.sql
+
+-- maintenance: what there is, and whether it is sound
+\ir maintenance/_describe_cycle.sql
+\ir maintenance/_find_cycle.sql
+\ir maintenance/verify_integrity.sql
+\ir maintenance/get_stats.sql
 
 -- privileges: nothing for PUBLIC, the rest through postkit.grant_role
 \ir privileges/_grant.sql

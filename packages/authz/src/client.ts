@@ -3,10 +3,12 @@ import { audit, type Audit } from "./audit.ts";
 import { checks, type Checks } from "./checks.ts";
 import { resources, type Resources } from "./resources.ts";
 import { hierarchy, type Hierarchy } from "./hierarchy.ts";
+import { maintenance, type Maintenance } from "./maintenance.ts";
 import { tuples, type Tuples } from "./tuples.ts";
 
 /** The typed client of authz: one method a function of the schema, flat. */
 export interface AuthzClient extends Tuples, Hierarchy, Checks, Resources, Audit {}
+export interface AuthzClient extends Tuples, Hierarchy, Checks, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller): AuthzClient {
   return Object.freeze({
@@ -15,5 +17,6 @@ export function createAuthzClient(caller: Caller): AuthzClient {
     ...checks(caller),
     ...resources(caller),
     ...audit(caller),
+    ...maintenance(caller),
   });
 }

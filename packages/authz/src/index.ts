@@ -1,7 +1,14 @@
 export { authz } from "./module.ts";
 export type { AuthzClient } from "./client.ts";
 export { authzErrors, type AuthzErrorCode } from "./errors.ts";
-export type { AuditEvent, AuditQuery } from "./audit.ts";
+export type {
+  AuditEvent,
+  AuditMonth,
+  AuditQuery,
+  DropPartitionsOptions,
+  EnsurePartitionsOptions,
+} from "./audit.ts";
+export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
 export type { ResourceInput, SubjectInput } from "./references.ts";
 export type { GrantOptions, GrantTarget } from "./tuples.ts";
 export type { Check } from "./checks.ts";

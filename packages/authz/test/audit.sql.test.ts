@@ -206,13 +206,8 @@ describe("every change", () => {
     expect(await types()).toEqual(["tuple_created"]);
   });
 
-  it("is recorded for any time, for want of a partition of its own", async () => {
+  it("is recorded in the partition of its month, and for any other time in the default one", async () => {
     await app.grant(grant);
-    const { rows } = await db.super.query<{ partition: string }>(
-      "select distinct tableoid::regclass::text as partition from authz.audit_events where namespace = $1",
-      [`tenant ${tests}`],
-    );
-    expect(rows).toEqual([{ partition: "authz.audit_events_default" }]);
     await db.super.query(
       `insert into authz.audit_events (namespace, event_type, resource_type, resource_id, relation, subject_type,
          subject_id, current_user_name, event_time)
@@ -221,12 +216,27 @@ describe("every change", () => {
       [`tenant ${tests}`],
     );
     expect(await page()).toHaveLength(5);
+    const { rows } = await db.super.query<{ partition: string; events: number }>(
+      `select replace(tableoid::regclass::text, to_char(now() at time zone 'utc', '"y"YYYY"m"MM'), 'of this month') as partition,
+         count(*)::int as events
+       from authz.audit_events where namespace = $1 group by 1 order by 1`,
+      [`tenant ${tests}`],
+    );
+    expect(rows).toEqual([
+      { partition: "authz.audit_events_default", events: 4 },
+      { partition: "authz.audit_events_of this month", events: 1 },
+    ]);
   });
 });
 
 describe("the application role", () => {
-  it("can write, change or remove no event", async () => {
+  it("can write, change or remove no event, whatever it sets", async () => {
     await app.grant(grant);
+    await app.query("set postkit.maintenance = 'on'");
+    const { rows: current } = await app.query<{ name: string }>(
+      `select to_char(now() at time zone 'utc', '"authz.audit_events_y"YYYY"m"MM') as name`,
+    );
+    const thisMonth = current[0]?.name;
     for (const statement of [
       `insert into authz.audit_events (namespace, event_type, resource_type, resource_id, relation, subject_type,
          subject_id, current_user_name)
@@ -236,6 +246,18 @@ describe("the application role", () => {
       "truncate authz.audit_events",
       "truncate authz.audit_events_default",
       "delete from authz.audit_events_default",
+      `insert into ${thisMonth} overriding system value select * from authz.audit_events`,
+      `select from ${thisMonth}`,
+      `update ${thisMonth} set actor_id = 'user:somebody'`,
+      `delete from ${thisMonth}`,
+      `truncate ${thisMonth}`,
+      `drop table ${thisMonth}`,
+      `alter table authz.audit_events detach partition ${thisMonth}`,
+      `create table mine partition of authz.audit_events for values from ('2001-01-01') to ('2002-01-01')`,
+      "select authz.create_audit_partition(2001, 1)",
+      "select authz.ensure_audit_partitions()",
+      "select authz.drop_audit_partitions(0)",
+      "select authz._attach_audit_partition('mine', '2001-01-01', '2002-01-01')",
       "insert into authz.audit_events_default overriding system value select * from authz.audit_events",
       "alter table authz.audit_events detach partition authz.audit_events_default",
       "drop table authz.audit_events_default",

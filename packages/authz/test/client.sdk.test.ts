@@ -237,6 +237,10 @@ describe("getAuditEvents", () => {
     expect(ids(await client.getAuditEvents({ actorId: "user:admin" }))).toEqual(["4"]);
     expect(ids(await client.getAuditEvents({ resource: "doc:1" }))).toEqual(["1", "1"]);
     expect(ids(await client.getAuditEvents({ subject: "user:bob" }))).toEqual(["4"]);
+    expect(ids(await client.getAuditEvents({ resourceType: "doc", limit: 1 }))).toEqual(["1"]);
+    expect(ids(await client.getAuditEvents({ resourceType: "team" }))).toEqual([]);
+    expect(ids(await client.getAuditEvents({ subjectType: "user", limit: 2 }))).toEqual(["1", "4"]);
+    expect(ids(await client.getAuditEvents({ subjectType: "hierarchy" }))).toEqual([]);
     expect(
       ids(
         await client.getAuditEvents({
@@ -252,6 +256,100 @@ describe("getAuditEvents", () => {
     expect(await refused(client.getAuditEvents({ before: "first" }))).toMatchObject({
       code: "VAL_CURSOR_INVALID",
     });
+  });
+});
+
+describe("the partitions of the audit", () => {
+  it("are made and dropped by the owner, for no tenant", async () => {
+    const { authz: owner } = createPostkit({
+      db: db.owner,
+      modules: { authz },
+      onQuery: (event) => calls.push(event),
+    });
+    expect(await owner.createAuditPartition({ year: 2001, month: 2 })).toBe(
+      "audit_events_y2001m02",
+    );
+    expect(await owner.createAuditPartition({ year: 2001, month: 2 })).toBeNull();
+    expect(await owner.ensureAuditPartitions()).toEqual([]);
+    expect(await owner.ensureAuditPartitions({ monthsAhead: 5 })).toEqual([
+      expect.stringMatching(/^audit_events_y\d{4}m\d{2}$/),
+      expect.stringMatching(/^audit_events_y\d{4}m\d{2}$/),
+    ]);
+    expect(await owner.dropAuditPartitions({ olderThanMonths: 1200 })).toEqual([]);
+    expect(await owner.dropAuditPartitions()).toEqual(["audit_events_y2001m02"]);
+    expect(calls.map(({ name, rowCount }) => `${name} ${rowCount}`)).toEqual([
+      "authz.create_audit_partition 1",
+      "authz.create_audit_partition 1",
+      "authz.ensure_audit_partitions 0",
+      "authz.ensure_audit_partitions 2",
+      "authz.drop_audit_partitions 0",
+      "authz.drop_audit_partitions 1",
+    ]);
+  });
+
+  it("are made in a transaction of the client as well", async () => {
+    const owner = createPostkit({ db: db.owner, namespace: "acme", modules: { authz } });
+    const undone = owner.transaction(async (tx) => {
+      await tx.authz.createAuditPartition({ year: 2001, month: 3 });
+      throw new Error("undone");
+    });
+    await expect(undone).rejects.toThrow("undone");
+    expect(await owner.authz.createAuditPartition({ year: 2001, month: 3 })).not.toBeNull();
+    await owner.authz.dropAuditPartitions();
+  });
+
+  it("are out of reach for the application", async () => {
+    for (const work of [
+      client.createAuditPartition({ year: 2001, month: 2 }),
+      client.ensureAuditPartitions(),
+      client.dropAuditPartitions(),
+    ]) {
+      await expect(work).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+
+  it.each([1.5, Number.NaN, 2 ** 31])("are not asked for with %s as a number", async (number) => {
+    for (const work of [
+      client.createAuditPartition({ year: number, month: 1 }),
+      client.createAuditPartition({ year: 2001, month: number }),
+      client.ensureAuditPartitions({ monthsAhead: number }),
+      client.dropAuditPartitions({ olderThanMonths: number }),
+    ]) {
+      await expect(work).rejects.toMatchObject({ module: "core", code: "VAL_ARGUMENT" });
+    }
+  });
+});
+
+describe("getStats and verifyIntegrity", () => {
+  it("count what there is, as text", async () => {
+    await client.grant("read", target);
+    await client.grant("read", { ...target, resource: "doc:2" });
+    await client.addHierarchy(...rule);
+    expect(await client.getStats()).toEqual({
+      tupleCount: "2",
+      hierarchyRuleCount: "1",
+      uniqueUsers: "1",
+      uniqueResources: "2",
+    });
+  });
+
+  it("find nothing where all is well, and a cycle that raw SQL made", async () => {
+    expect(await client.verifyIntegrity()).toEqual([]);
+    await client.grant("member", { resource: "team:b", subject: "team:a" });
+    await using session = await openSession(db.app, `tenant ${tests}`);
+    await session.query(
+      `insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id)
+       values ($1, 'team', 'a', 'member', 'team', 'b')`,
+      [`tenant ${tests}`],
+    );
+    expect(await client.verifyIntegrity()).toEqual([
+      {
+        resourceType: "system",
+        resourceId: "group_cycles",
+        status: "warning",
+        details: "groups are members of each other: team:a in team:b in team:a",
+      },
+    ]);
   });
 });
 

@@ -73,6 +73,19 @@ const published: Readonly<
       "expires_at timestamp with time zone, cursor text)",
     "stable unsafe",
   ],
+  create_audit_partition: ["p_year integer, p_month integer", "text", "volatile unsafe"],
+  ensure_audit_partitions: ["p_months_ahead integer = 3", "SETOF text", "volatile unsafe"],
+  drop_audit_partitions: ["p_older_than_months integer = 84", "SETOF text", "volatile unsafe"],
+  verify_integrity: [
+    "p_namespace text = NS",
+    "TABLE(resource_type text, resource_id text, status text, details text)",
+    "stable unsafe",
+  ],
+  get_stats: [
+    "p_namespace text = NS",
+    "TABLE(tuple_count bigint, hierarchy_rule_count bigint, unique_users bigint, unique_resources bigint)",
+    "stable unsafe",
+  ],
   set_tenant: ["p_tenant_id text", "void", "volatile unsafe"],
   clear_tenant: ["", "void", "volatile unsafe"],
   set_actor: [
@@ -124,7 +137,7 @@ describe("the functions of schema authz", () => {
     expect([parameters, returns, kind]).toEqual(published[name]);
   });
 
-  it("give the owner's rights to nobody, except for the two audit triggers", async () => {
+  it("run as their caller, except for the triggers and the partitions of the audit", async () => {
     const { rows } = await db.super.query<{ name: string; returns: string }>(
       `select p.proname::text as name, p.prorettype::regtype::text as returns
        from pg_proc p
@@ -132,8 +145,12 @@ describe("the functions of schema authz", () => {
        order by 1`,
     );
     expect(rows).toEqual([
+      { name: "_audit_default_has_rows", returns: "boolean" },
       { name: "_audit_hierarchy", returns: "trigger" },
       { name: "_audit_tuple", returns: "trigger" },
+      { name: "create_audit_partition", returns: "text" },
+      { name: "drop_audit_partitions", returns: "text" },
+      { name: "ensure_audit_partitions", returns: "text" },
     ]);
   });
 
@@ -181,17 +198,25 @@ describe("PUBLIC", () => {
   });
 });
 
+/** What only a role may call that was given maintenance. */
+const forMaintenance = [
+  "create_audit_partition",
+  "drop_audit_partitions",
+  "ensure_audit_partitions",
+];
+
 describe("the application role", () => {
-  it("may call every published function", async () => {
+  it("may call every published function but those of maintenance", async () => {
     const { rows } = await db.super.query(
       `select p.proname
        from pg_proc p
        where p.pronamespace = 'authz'::regnamespace
          and not starts_with(p.proname, '_')
-         and not has_function_privilege($1, p.oid, 'execute')`,
+         and not has_function_privilege($1, p.oid, 'execute')
+       order by 1`,
       [db.appRole],
     );
-    expect(rows).toEqual([]);
+    expect(rows).toEqual(forMaintenance.map((proname) => ({ proname })));
   });
 
   it("may not call what grants rights, records audit or runs as the owner", async () => {
@@ -203,11 +228,13 @@ describe("the application role", () => {
       [db.appRole],
     );
     expect(rows.map(({ name }) => name)).toEqual([
+      "_attach_audit_partition",
       "_audit_hierarchy",
       "_audit_tuple",
       "_grant",
       "_record_audit_event",
       "_register_types",
+      ...forMaintenance,
     ]);
   });
 

@@ -31,9 +31,10 @@ afterAll(async () => {
 const cases = refusalCases.filter(({ onlySql, name }) => !onlySql && shapes[name].method);
 
 describe("through the client, authz refuses", () => {
-  it.each(cases)("$title", async ({ name, args, code, sqlstate, message }) => {
+  it.each(cases)("$title", async ({ name, args, code, sqlstate, message, role }) => {
     const { p_namespace: namespace = "acme" } = args;
-    const { authz: client } = postkit.withNamespace(namespace as string);
+    const handle = role === "owner" ? createPostkit({ db: db.owner, modules: { authz } }) : postkit;
+    const { authz: client } = handle.withNamespace(namespace as string);
     const error: unknown = await shapes[name]
       .method?.(client, args)
       .catch((refused: unknown) => refused);

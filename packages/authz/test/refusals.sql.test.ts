@@ -7,11 +7,13 @@ import { countRows, openSession, refusalOf, type Session } from "./support/sessi
 
 let db: TestDatabase;
 let app: Session;
+let owner: Session;
 let before: Record<string, number>;
 
 beforeAll(async () => {
   db = await createTestDatabase({ modules: [authz] });
   app = await openSession(db.app, "acme");
+  owner = await openSession(db.owner, "acme");
   await app.query(groundwork);
   before = await countRows(db.super);
 });
@@ -21,9 +23,10 @@ afterAll(() => db.drop());
 describe("through SQL, authz refuses", () => {
   it.each(refusalCases)(
     "$title",
-    async ({ name, args, code, sqlstate, message, tenant = "acme" }) => {
-      await app.useTenant(tenant);
-      expect(await refusalOf(app.rows(name, args))).toEqual({
+    async ({ name, args, code, sqlstate, message, tenant = "acme", role }) => {
+      const session = role === "owner" ? owner : app;
+      await session.useTenant(tenant);
+      expect(await refusalOf(session.rows(name, args))).toEqual({
         code,
         sqlstate,
         message: expect.stringMatching(message),

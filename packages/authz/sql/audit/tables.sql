@@ -47,6 +47,10 @@ create index audit_events_resource_idx on authz.audit_events
 create index audit_events_subject_idx on authz.audit_events
   (namespace, subject_type, subject_id, event_time desc, id desc);
 
+-- What is rarer than grants, and would be far to seek among them.
+create index audit_events_event_type_idx on authz.audit_events (namespace, event_type, event_time desc, id desc)
+  where event_type <> 'tuple_created';
+
 create index audit_events_tuple_id_idx on authz.audit_events (namespace, tuple_id) where tuple_id is not null;
 
 create index audit_events_event_id_idx on authz.audit_events (namespace, event_id);

@@ -12,6 +12,11 @@ as $$
 declare
   v_function text;
 begin
+  if p_kind = 'maintenance' then
+    execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
+    execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
+    execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
+  end if;
   if p_kind <> 'app' then
     return;
   end if;
@@ -28,9 +33,11 @@ begin
     where p.pronamespace = 'authz'::regnamespace
       and p.prorettype <> 'trigger'::regtype
       and not p.prosecdef
-      and p.proname not in ('_grant', '_record_audit_event')
+      and p.proname not in ('_grant', '_record_audit_event', '_attach_audit_partition')
   loop
     execute format('grant execute on function %s to %I', v_function, p_role);
   end loop;
+  -- Runs as its owner, to tell yes or no.
+  execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
 end
 $$;

@@ -15,6 +15,8 @@ export interface RefusalCase {
   readonly tenant?: string | null;
   /** Why there is no such case for the client. */
   readonly onlySql?: string;
+  /** Whose call it is. @defaultValue the application's */
+  readonly role?: "owner";
 }
 
 export type FunctionName = keyof typeof functions;
@@ -113,6 +115,26 @@ const functions = {
         ...(args.p_limit === undefined ? {} : { limit: args.p_limit as number }),
         ...(args.p_cursor === undefined ? {} : { before: text(args.p_cursor) }),
       }),
+  },
+  verify_integrity: { valid: {}, fields: [] },
+  get_stats: { valid: {}, fields: [] },
+  create_audit_partition: {
+    valid: { p_year: 2026, p_month: 1 },
+    fields: [],
+    method: (client, args) =>
+      client.createAuditPartition({ year: args.p_year as number, month: args.p_month as number }),
+  },
+  ensure_audit_partitions: {
+    valid: {},
+    fields: [],
+    method: (client, args) =>
+      client.ensureAuditPartitions({ monthsAhead: args.p_months_ahead as number }),
+  },
+  drop_audit_partitions: {
+    valid: {},
+    fields: [],
+    method: (client, args) =>
+      client.dropAuditPartitions({ olderThanMonths: args.p_older_than_months as number }),
   },
 } as const satisfies Record<string, FunctionShape>;
 
@@ -219,7 +241,15 @@ function tenantNameCases(): RefusalCase[] {
 }
 
 function nullNamespaceCases(): RefusalCase[] {
-  return (["check", "check_any", "check_all", "get_audit_events"] as const).map((name) => ({
+  const readers = [
+    "check",
+    "check_any",
+    "check_all",
+    "get_audit_events",
+    "verify_integrity",
+    "get_stats",
+  ] as const;
+  return readers.map((name) => ({
     title: `${name}: a namespace that is null`,
     name,
     args: { ...shapes[name].valid, p_namespace: null },
@@ -468,6 +498,46 @@ function sizeCases(): RefusalCase[] {
   ];
 }
 
+function monthCases(): RefusalCase[] {
+  const shared = { sqlstate: "22023", role: "owner" } as const;
+  const year = {
+    ...shared,
+    code: "VAL_YEAR_OUT_OF_RANGE",
+    message: /^year must be from /,
+  } as const;
+  const month = { ...shared, code: "VAL_MONTH_OUT_OF_RANGE" } as const;
+  const fields = [
+    ["create_audit_partition", "month", [0, 13, -1]],
+    ["ensure_audit_partitions", "months_ahead", [-1, 121]],
+    ["drop_audit_partitions", "older_than_months", [-1, 1201]],
+  ] as const;
+  return [
+    ...[1969, 10_000, -2026].map((value): RefusalCase => ({
+      title: `create_audit_partition: the year ${value}`,
+      name: "create_audit_partition",
+      args: { p_year: value, p_month: 1 },
+      ...year,
+    })),
+    {
+      title: "create_audit_partition: no year",
+      name: "create_audit_partition",
+      args: { p_year: null, p_month: 1 },
+      ...year,
+      onlySql: "a client always has a year",
+    },
+    ...fields.flatMap(([name, field, values]) =>
+      [...values, null].map((value): RefusalCase => ({
+        title: `${name}: a ${field} that is ${value}`,
+        name,
+        args: { ...shapes[name].valid, [`p_${field}`]: value },
+        message: new RegExp(`^${field} must be from `),
+        ...month,
+        ...(value === null ? { onlySql: "undefined is the default" } : {}),
+      })),
+    ),
+  ];
+}
+
 /** All that authz refuses, each once. */
 export const refusalCases: readonly RefusalCase[] = [
   ...fieldCases(),
@@ -478,6 +548,7 @@ export const refusalCases: readonly RefusalCase[] = [
   ...expirationCases(),
   ...cycleCases(),
   ...sizeCases(),
+  ...monthCases(),
 ];
 
 function names(): FunctionName[] {

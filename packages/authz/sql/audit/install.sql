@@ -1,0 +1,5 @@
+do $$
+begin
+  perform authz.ensure_audit_partitions();
+end
+$$;
