@@ -51,6 +51,35 @@ const published: Readonly<
     "boolean",
     "stable safe",
   ],
+  check_bulk: ["p_checks jsonb, p_namespace text = NS", "boolean[]", "stable safe"],
+  filter_authorized: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_resource_ids text[], " +
+      "p_namespace text = NS",
+    "text[]",
+    "stable safe",
+  ],
+  list_permissions: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_resource_id text, p_namespace text = NS",
+    "TABLE(permission text)",
+    "stable safe",
+  ],
+  list_resources: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_namespace text = NS, " +
+      "p_limit integer = 100, p_cursor text = NULL",
+    "TABLE(resource_id text)",
+    "stable safe",
+  ],
+  visible_ids: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_namespace text = NS",
+    "text[]",
+    "stable safe",
+  ],
+  visibility: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_namespace text = NS",
+    "authz.scope",
+    "stable safe",
+  ],
+  is_visible: ["p_visibility authz.scope, p_resource_id text", "boolean", "stable safe"],
   add_hierarchy: [
     "p_resource_type text, p_permission text, p_implies text, p_namespace text = NS",
     "bigint",

@@ -60,6 +60,19 @@ const question = {
   p_resource_type: "doc",
   p_resource_id: "1",
 };
+const bulkCheck = {
+  subject_type: "user",
+  subject_id: "alice",
+  permission: "read",
+  resource_type: "doc",
+  resource_id: "1",
+};
+const sight = {
+  p_subject_type: "user",
+  p_subject_id: "alice",
+  p_resource_type: "doc",
+  p_permission: "read",
+};
 
 const functions = {
   write_tuple: {
@@ -107,6 +120,39 @@ const functions = {
     method: (client, args) =>
       client.checkAll(subject(args), texts(args.p_permissions), resource(args)),
   },
+  check_bulk: {
+    valid: { p_checks: JSON.stringify([bulkCheck]) },
+    fields: [],
+    method: (client, args) =>
+      client.checkMany(
+        (JSON.parse(text(args.p_checks)) as (typeof bulkCheck)[]).map((one) => ({
+          subject: { type: one.subject_type, id: one.subject_id },
+          permission: one.permission,
+          resource: { type: one.resource_type, id: one.resource_id },
+        })),
+      ),
+  },
+  filter_authorized: {
+    valid: {
+      p_subject_type: "user",
+      p_subject_id: "alice",
+      p_resource_type: "doc",
+      p_permission: "read",
+      p_resource_ids: ["1"],
+    },
+    fields: [],
+    method: (client, args) =>
+      client.filterAuthorized(subject(args), "doc", "read", texts(args.p_resource_ids)),
+  },
+  list_permissions: { valid: question, fields: [] },
+  list_resources: {
+    valid: sight,
+    fields: [],
+    method: (client, args) =>
+      client.listResources(subject(args), "doc", "read", { limit: args.p_limit as number }),
+  },
+  visible_ids: { valid: sight, fields: [] },
+  visibility: { valid: sight, fields: [] },
   get_audit_events: {
     valid: {},
     fields: [],
@@ -245,6 +291,12 @@ function nullNamespaceCases(): RefusalCase[] {
     "check",
     "check_any",
     "check_all",
+    "check_bulk",
+    "filter_authorized",
+    "list_permissions",
+    "list_resources",
+    "visible_ids",
+    "visibility",
     "get_audit_events",
     "verify_integrity",
     "get_stats",
@@ -458,6 +510,66 @@ function sizeCases(): RefusalCase[] {
       sqlstate: "22023",
       message: /^permissions has 1001 elements/,
     })),
+    {
+      title: "filter_authorized: 1001 ids",
+      name: "filter_authorized",
+      args: { ...shapes.filter_authorized.valid, p_resource_ids: tooMany },
+      code: "VAL_BATCH_TOO_LARGE",
+      sqlstate: "22023",
+      message: /^resource_ids has 1001 elements/,
+    },
+    {
+      title: "check_bulk: 1001 questions",
+      name: "check_bulk",
+      args: { p_checks: JSON.stringify(tooMany.map(() => bulkCheck)) },
+      code: "VAL_BATCH_TOO_LARGE",
+      sqlstate: "22023",
+      message: /^checks has 1001 elements/,
+    },
+    ...[null, "{}", '"check"', "null"].map((checks): RefusalCase => ({
+      title: `check_bulk: ${checks} instead of an array`,
+      name: "check_bulk",
+      args: { p_checks: checks },
+      code: "VAL_BATCH_INVALID",
+      sqlstate: "22023",
+      message: /^checks must be an array/,
+      onlySql: "the client is given an array",
+    })),
+    ...Object.keys(bulkCheck).flatMap((field) =>
+      [undefined, null, 1].map((value): RefusalCase => ({
+        title: `check_bulk: a question whose ${field} is ${value}`,
+        name: "check_bulk",
+        args: { p_checks: JSON.stringify([bulkCheck, { ...bulkCheck, [field]: value }]) },
+        code: "VAL_ARRAY_ELEMENT_INVALID",
+        sqlstate: "22023",
+        message: new RegExp(`^checks\\[2\\] has no ${field}`),
+        onlySql: "the client has its own words for a subject without a type",
+      })),
+    ),
+    ...[1, "text", null, []].map((value): RefusalCase => ({
+      title: `check_bulk: ${JSON.stringify(value)} as a question`,
+      name: "check_bulk",
+      args: { p_checks: JSON.stringify([value]) },
+      code: "VAL_ARRAY_ELEMENT_INVALID",
+      sqlstate: "22023",
+      message: /^checks\[1\] has no /,
+      onlySql: "the client has its own words for a subject without a type",
+    })),
+    ...[0, -1, null].map((limit): RefusalCase => ({
+      title: `list_resources: a limit of ${limit}`,
+      name: "list_resources",
+      args: { ...sight, p_limit: limit },
+      ...notPositive,
+      ...(limit === null ? { onlySql: "undefined is the default" } : {}),
+    })),
+    {
+      title: "list_resources: a limit of 1001",
+      name: "list_resources",
+      args: { ...sight, p_limit: 1001 },
+      code: "VAL_LIMIT_TOO_LARGE",
+      sqlstate: "22023",
+      message: /^limit is 1001, the most is 1000$/,
+    },
     {
       title: "get_audit_events: a limit of 0",
       name: "get_audit_events",
