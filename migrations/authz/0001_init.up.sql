@@ -323,11 +323,14 @@ begin
 end
 $$;
 
--- validation/_validate_checks.sql
--- authz._validate_checks: refuses what is not a list of questions, each a subject, a permission and a resource.
+-- validation/_validate_elements.sql
+-- authz._validate_elements: refuses an array in which something cannot be an id, or an identifier.
 --
--- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
-create function authz._validate_checks(p_checks jsonb)
+-- Takes    p_values  the array
+--          p_field   its name in the message, as in 'subject_ids[2] is empty'
+--          p_kind    'id', 'identifier', or 'relation' for an identifier that may be null or empty
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+create function authz._validate_elements(p_values text[], p_field text, p_kind text)
 returns void
 language plpgsql
 immutable
@@ -335,28 +338,27 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 declare
-  v_position int;
-  v_field text;
+  v_value text;
+  v_position int := 0;
 begin
-  if jsonb_typeof(p_checks) is distinct from 'array' then
-    raise exception 'checks must be an array'
-      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
+  perform authz._validate_batch_size(p_values, p_field);
+  if p_values is null then
+    return;
   end if;
-  if jsonb_array_length(p_checks) > 1000 then
-    raise exception 'checks has % elements, the most is 1000', jsonb_array_length(p_checks)
-      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_TOO_LARGE';
-  end if;
-  select c.position, f.field
-  into v_position, v_field
-  from jsonb_array_elements(p_checks) with ordinality c (value, position)
-  cross join unnest(array['subject_type', 'subject_id', 'permission', 'resource_type', 'resource_id']) f (field)
-  where jsonb_typeof(c.value -> f.field) is distinct from 'string'
-  order by c.position
-  limit 1;
-  if found then
-    raise exception 'checks[%] has no %, which must be a string', v_position, v_field
-      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
-  end if;
+  begin
+    foreach v_value in array p_values loop
+      v_position := v_position + 1;
+      if p_kind = 'id' then
+        perform authz._validate_id(v_value, format('%s[%s]', p_field, v_position));
+      elsif p_kind = 'identifier' or v_value <> '' then
+        perform authz._validate_identifier(v_value, format('%s[%s]', p_field, v_position));
+      end if;
+    end loop;
+  exception
+    when data_exception then
+      raise exception '%', sqlerrm
+        using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+  end;
 end
 $$;
 
@@ -1726,6 +1728,1140 @@ begin
 end
 $$;
 
+-- tuples/_lock_edges.sql
+-- authz._lock_edges: takes the lock of the graph that several kinds of edges need, all of it at once.
+--
+-- More than one kind takes it whole: raising it from one kind to the next could end in a deadlock.
+--
+-- Takes    p_kinds  resource type, relation and subject type of each, with a space between; identifiers have none
+-- Locks    the row of authz.graph_state, if one of them nests groups or resources
+create function authz._lock_edges(p_kinds text[], p_namespace text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_structural text[] := array(
+    select distinct k.kind
+    from unnest(p_kinds) k (kind)
+    where split_part(k.kind, ' ', 2) = 'parent'
+      or (split_part(k.kind, ' ', 2) = 'member' and split_part(k.kind, ' ', 3) <> 'user')
+  );
+begin
+  if cardinality(v_structural) > 1 then
+    perform authz._lock_graph(p_namespace);
+  elsif cardinality(v_structural) = 1 then
+    perform authz._lock_if_structural(
+      split_part(v_structural[1], ' ', 2), split_part(v_structural[1], ' ', 3), p_namespace
+    );
+  end if;
+end
+$$;
+
+-- tuples/_delete_tuples.sql
+-- authz._delete_tuples: deletes rows that the caller has found, and whose edges it has locked.
+--
+-- Locks them first, in the order of their keys, as every call does that changes many: two that meet wait for each
+-- other and do not deadlock. What is gone by then, or was given a new end when only ended ones are to go, is left out.
+--
+-- Returns  how many were deleted
+-- Locks    the rows
+create function authz._delete_tuples(p_ids bigint[], p_namespace text, p_is_ended_only boolean)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_ids bigint[];
+  v_count int;
+begin
+  v_ids := array(
+    select t.id
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.id = any(p_ids)
+      and (not p_is_ended_only or t.expires_at <= now())
+    order by t.resource_type, t.resource_id, t.subject_type, t.subject_id, t.relation, coalesce(t.subject_relation, '')
+    for update
+  );
+  delete from authz.tuples t
+  where t.namespace = p_namespace
+    and t.id = any(v_ids);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+-- tuples/_assert_bulk_relation.sql
+-- authz._assert_bulk_relation: refuses edges of the graph where many grants are written at once.
+--
+-- Raises   BIZ_BULK_GROUP_MEMBERSHIP (0A000) · BIZ_BULK_PARENT_RELATION (0A000)
+create function authz._assert_bulk_relation(p_relation text, p_subject_type text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_relation = 'member' and p_subject_type <> 'user' then
+    raise exception 'groups become members of a group one at a time, not in bulk'
+      using errcode = '0A000', hint = 'postkit:authz:BIZ_BULK_GROUP_MEMBERSHIP';
+  end if;
+  if p_relation = 'parent' then
+    raise exception 'resources are put into a parent one at a time, not in bulk'
+      using errcode = '0A000', hint = 'postkit:authz:BIZ_BULK_PARENT_RELATION';
+  end if;
+end
+$$;
+
+-- tuples/_write_tuples.sql
+-- authz._write_tuples: writes one relation for many pairs of a resource and a subject, which the caller has validated.
+--
+-- One statement in the order of the keys, so that two that meet wait for each other and do not deadlock. Keeps the
+-- expiry of live grants and revives ended ones for good.
+--
+-- Takes    p_resource_ids, p_subject_types, p_subject_ids, p_subject_relations  one element a pair
+-- Returns  how many were written or revived
+-- Raises   VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
+--          · BIZ_BULK_GROUP_MEMBERSHIP (0A000) · BIZ_BULK_PARENT_RELATION (0A000)
+create function authz._write_tuples(
+  p_resource_type text,
+  p_resource_ids text[],
+  p_relation text,
+  p_subject_types text[],
+  p_subject_ids text[],
+  p_subject_relations text[],
+  p_namespace text
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  perform authz._validate_key_size(
+    p_namespace, p_resource_type, normalize(g.resource_id, nfc), p_relation, g.subject_type,
+    normalize(g.subject_id, nfc), g.subject_relation
+  )
+  from unnest(p_resource_ids, p_subject_types, p_subject_ids, p_subject_relations)
+    g (resource_id, subject_type, subject_id, subject_relation);
+  perform authz._assert_tenant(p_namespace);
+  perform authz._assert_bulk_relation(p_relation, k.subject_type)
+  from (select distinct s.subject_type from unnest(p_subject_types) s (subject_type)) k;
+
+  insert into authz.tuples as t (
+    namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,
+    resource_id_raw, subject_id_raw
+  )
+  select
+    p_namespace, p_resource_type, k.resource_id, p_relation, k.subject_type, k.subject_id, k.subject_relation,
+    nullif(k.resource_id_raw, k.resource_id), nullif(k.subject_id_raw, k.subject_id)
+  from (
+    -- Of two spellings of one id the first stays.
+    select distinct on (1, 2, 3, coalesce(g.subject_relation, '') collate "C")
+      normalize(g.resource_id, nfc) collate "C" as resource_id,
+      g.subject_type collate "C" as subject_type,
+      normalize(g.subject_id, nfc) collate "C" as subject_id,
+      nullif(g.subject_relation, '') collate "C" as subject_relation,
+      g.resource_id as resource_id_raw,
+      g.subject_id as subject_id_raw
+    from unnest(p_resource_ids, p_subject_types, p_subject_ids, p_subject_relations) with ordinality
+      g (resource_id, subject_type, subject_id, subject_relation, position)
+    order by 1, 2, 3, coalesce(g.subject_relation, '') collate "C", g.position
+  ) k
+  order by k.resource_id, k.subject_type, k.subject_id, coalesce(k.subject_relation, '')
+  on conflict (
+    namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, '')
+  ) do update set expires_at = null where t.expires_at <= now();
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+-- tuples/write_tuples_bulk.sql
+-- authz.write_tuples_bulk: grants a relation on a resource to many subjects of one type, all or none.
+--
+-- Granting again keeps the stored expiry of a live grant, and revives an ended one for good.
+--
+-- Takes    p_resource_type, p_resource_id  what the grants are on
+--          p_relation                      the permission, or 'member' for users; not 'parent'
+--          p_subject_type                  type of all subjects
+--          p_subject_ids                   at most 1000; duplicates are one, null is none
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  how many grants are new or revived
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
+--          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
+--          · BIZ_BULK_PARENT_RELATION (0A000)
+-- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Example  select authz.write_tuples_bulk('doc', '1', 'read', 'user', array['alice', 'bob']);
+create function authz.write_tuples_bulk(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_ids text[],
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_count int := coalesce(cardinality(p_subject_ids), 0);
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_elements(p_subject_ids, 'subject_ids', 'id');
+  perform authz._validate_namespace(p_namespace);
+  return authz._write_tuples(
+    p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation,
+    array_fill(p_subject_type, array[v_count]), p_subject_ids, array_fill(null::text, array[v_count]), p_namespace
+  );
+end
+$$;
+
+-- tuples/grant_to_resources_bulk.sql
+-- authz.grant_to_resources_bulk: grants a subject a relation on many resources of one type, all or none.
+--
+-- Granting again keeps the stored expiry of a live grant, and revives an ended one for good.
+--
+-- Takes    p_resource_type                 type of all resources
+--          p_resource_ids                  at most 1000; duplicates are one, null is none
+--          p_relation                      the permission, or 'member' for users; not 'parent'
+--          p_subject_type, p_subject_id    who gets it
+--          p_subject_relation              only those who hold this relation on the subject; null or '' for itself
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  how many grants are new or revived
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
+--          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
+--          · BIZ_BULK_PARENT_RELATION (0A000)
+-- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Example  select authz.grant_to_resources_bulk('doc', array['1', '2'], 'read', 'team', 'eng', 'member');
+create function authz.grant_to_resources_bulk(
+  p_resource_type text,
+  p_resource_ids text[],
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_subject_relation text default null,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_count int := coalesce(cardinality(p_resource_ids), 0);
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_elements(p_resource_ids, 'resource_ids', 'id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if p_subject_relation <> '' then
+    perform authz._validate_identifier(p_subject_relation, 'subject_relation');
+  end if;
+  return authz._write_tuples(
+    p_resource_type, p_resource_ids, p_relation, array_fill(p_subject_type, array[v_count]),
+    array_fill(p_subject_id, array[v_count]), array_fill(p_subject_relation, array[v_count]), p_namespace
+  );
+end
+$$;
+
+-- tuples/grant_to_subjects_bulk.sql
+-- authz.grant_to_subjects_bulk: grants a relation on a resource to many subjects of any types, all or none.
+--
+-- As authz.write_tuples_bulk, where subjects differ in type or stand for the holders of a relation.
+--
+-- Takes    p_resource_type, p_resource_id  what the grants are on
+--          p_relation                      the permission, or 'member' for users; not 'parent'
+--          p_subject_types, p_subject_ids  who gets it, one element of each a subject; at most 1000
+--          p_subject_relations             only those who hold this relation on it; an element that is null or '' for
+--                                          itself, no array for all themselves
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  how many grants are new or revived
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
+--          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
+--          · BIZ_BULK_PARENT_RELATION (0A000)
+--          · VAL_ARRAY_LENGTH (22023)
+-- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Example  select authz.grant_to_subjects_bulk('doc', '1', 'read', array['user', 'team'], array['alice', 'eng'], array[null, 'member']);
+create function authz.grant_to_subjects_bulk(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_types text[],
+  p_subject_ids text[],
+  p_subject_relations text[] default null,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_count int := coalesce(cardinality(p_subject_ids), 0);
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_elements(p_subject_types, 'subject_types', 'identifier');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_elements(p_subject_ids, 'subject_ids', 'id');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._validate_elements(p_subject_relations, 'subject_relations', 'relation');
+  if coalesce(cardinality(p_subject_types), 0) <> v_count
+    or (p_subject_relations is not null and cardinality(p_subject_relations) <> v_count)
+  then
+    raise exception 'subject_types, subject_ids and subject_relations are not of one length'
+      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_LENGTH';
+  end if;
+  return authz._write_tuples(
+    p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation, p_subject_types, p_subject_ids,
+    coalesce(p_subject_relations, array_fill(null::text, array[v_count])), p_namespace
+  );
+end
+$$;
+
+-- tuples/transfer_tuple.sql
+-- authz.transfer_tuple: takes a grant from one subject and gives it to another, with its expiry.
+--
+-- Only grants to a subject itself, and live ones. A live grant that the new subject has already keeps its own expiry.
+--
+-- Takes    p_resource_type, p_resource_id, p_relation    the grant
+--          p_from_subject_type, p_from_subject_id        who loses it
+--          p_to_subject_type, p_to_subject_id            who gets it; the same subject is left as it is
+--          p_namespace                                   tenant; the transaction's by default
+-- Returns  whether there was such a grant
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
+--          · BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
+--          · BIZ_CYCLE_RESOURCE (PK001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants of both
+-- Example  select authz.transfer_tuple('repo', 'api', 'owner', 'user', 'alice', 'user', 'bob');
+create function authz.transfer_tuple(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_from_subject_type text,
+  p_from_subject_id text,
+  p_to_subject_type text,
+  p_to_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_resource_id text;
+  v_from_subject_id text;
+  v_to_subject_id text;
+  v_from record;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_from_subject_type, 'from_subject_type');
+  perform authz._validate_identifier(p_to_subject_type, 'to_subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_from_subject_id, 'from_subject_id');
+  perform authz._validate_id(p_to_subject_id, 'to_subject_id');
+  perform authz._validate_namespace(p_namespace);
+  v_resource_id := normalize(p_resource_id, nfc);
+  v_from_subject_id := normalize(p_from_subject_id, nfc);
+  v_to_subject_id := normalize(p_to_subject_id, nfc);
+  perform authz._validate_key_size(
+    p_namespace, p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id
+  );
+  perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id);
+  perform authz._lock_edges(
+    array[
+      concat_ws(' ', p_resource_type, p_relation, p_from_subject_type),
+      concat_ws(' ', p_resource_type, p_relation, p_to_subject_type)
+    ],
+    p_namespace
+  );
+
+  -- Both are locked, in the order of their keys, since somebody may be giving it back at this moment.
+  perform
+  from (
+    values (p_from_subject_type, v_from_subject_id), (p_to_subject_type, v_to_subject_id)
+  ) s (type, id)
+  join authz.tuples t
+    on t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = v_resource_id
+    and t.relation = p_relation
+    and t.subject_type = s.type
+    and t.subject_id = s.id
+    and coalesce(t.subject_relation, '') = ''
+  order by t.subject_type, t.subject_id
+  for update of t;
+  select t.id, t.expires_at
+  into v_from
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = v_resource_id
+    and t.relation = p_relation
+    and t.subject_type = p_from_subject_type
+    and t.subject_id = v_from_subject_id
+    and coalesce(t.subject_relation, '') = ''
+    and (t.expires_at is null or t.expires_at > now());
+  if not found then
+    return false;
+  end if;
+  if p_from_subject_type = p_to_subject_type and v_from_subject_id = v_to_subject_id then
+    return true;
+  end if;
+  delete from authz.tuples t
+  where t.namespace = p_namespace
+    and t.id = v_from.id;
+  perform authz.write_tuple(
+    p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
+    v_from.expires_at
+  );
+  return true;
+end
+$$;
+
+-- tuples/revoke_subject_grants.sql
+-- authz.revoke_subject_grants: takes back every grant to a subject: permissions, memberships, what it is the parent of.
+--
+-- Grants to those who hold a relation on the subject are its grants as well. What others grant while this runs stays.
+--
+-- Takes    p_subject_type, p_subject_id  the subject
+--          p_namespace                   tenant; the transaction's by default
+--          p_resource_type               only grants on resources of this type; all by default
+-- Returns  how many grants there were, ended ones included
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Example  select authz.revoke_subject_grants('user', 'alice');
+create function authz.revoke_subject_grants(
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_resource_type text default null
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_ids bigint[];
+  v_edges text[];
+begin
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if p_resource_type is not null then
+    perform authz._validate_identifier(p_resource_type, 'resource_type');
+  end if;
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  if p_resource_type is null then
+    select array_agg(t.id),
+      array_agg(distinct concat_ws(' ', t.resource_type, t.relation, t.subject_type))
+        filter (where t.relation in ('member', 'parent'))
+    into v_ids, v_edges
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.subject_type = p_subject_type
+      and t.subject_id = normalize(p_subject_id, nfc);
+  else
+    select array_agg(t.id),
+      array_agg(distinct concat_ws(' ', t.resource_type, t.relation, t.subject_type))
+        filter (where t.relation in ('member', 'parent'))
+    into v_ids, v_edges
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.subject_type = p_subject_type
+      and t.subject_id = normalize(p_subject_id, nfc)
+      and t.resource_type = p_resource_type;
+  end if;
+  perform authz._lock_edges(v_edges, p_namespace);
+  return authz._delete_tuples(v_ids, p_namespace, false);
+end
+$$;
+
+-- tuples/revoke_resource_grants.sql
+-- authz.revoke_resource_grants: takes back every grant on a resource: permissions, members, its own parents.
+--
+-- What others grant while this runs stays.
+--
+-- Takes    p_resource_type, p_resource_id  the resource
+--          p_namespace                     tenant; the transaction's by default
+--          p_relation                      only grants of this relation; all by default
+-- Returns  how many grants there were, ended ones included
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Example  select authz.revoke_resource_grants('repo', 'api');
+create function authz.revoke_resource_grants(
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_relation text default null
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_ids bigint[];
+  v_edges text[];
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_namespace(p_namespace);
+  if p_relation is not null then
+    perform authz._validate_identifier(p_relation, 'relation');
+  end if;
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  if p_relation is null then
+    select array_agg(t.id),
+      array_agg(distinct concat_ws(' ', t.resource_type, t.relation, t.subject_type))
+        filter (where t.relation in ('member', 'parent'))
+    into v_ids, v_edges
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = normalize(p_resource_id, nfc);
+  else
+    select array_agg(t.id),
+      array_agg(distinct concat_ws(' ', t.resource_type, t.relation, t.subject_type))
+        filter (where t.relation in ('member', 'parent'))
+    into v_ids, v_edges
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = normalize(p_resource_id, nfc)
+      and t.relation = p_relation;
+  end if;
+  perform authz._lock_edges(v_edges, p_namespace);
+  return authz._delete_tuples(v_ids, p_namespace, false);
+end
+$$;
+
+-- tuples/_desired_tuples.sql
+-- authz._desired_tuples: the rows that a list of grants on a resource asks for; their id is the place in the list.
+--
+-- Raises   VAL_GRANTS_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+--          · VAL_EXPIRATION_FUTURE (23514)
+create function authz._desired_tuples(
+  p_resource_type text,
+  p_resource_id text,
+  p_desired jsonb,
+  p_namespace text
+)
+returns setof authz.tuples
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_element jsonb;
+  v_field text;
+  v_key text;
+  v_tuple authz.tuples;
+begin
+  if p_desired is null or jsonb_typeof(p_desired) <> 'array' then
+    raise exception 'desired is not an array of grants'
+      using errcode = '22023', hint = 'postkit:authz:VAL_GRANTS_INVALID';
+  end if;
+  if jsonb_array_length(p_desired) > 1000 then
+    raise exception 'desired has % elements, the most is 1000', jsonb_array_length(p_desired)
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_TOO_LARGE';
+  end if;
+  v_tuple.namespace := p_namespace;
+  v_tuple.resource_type := p_resource_type;
+  v_tuple.resource_id := normalize(p_resource_id, nfc);
+  v_tuple.resource_id_raw := nullif(p_resource_id, v_tuple.resource_id);
+  for v_element, v_tuple.id in
+    select e.value, e.position
+    from jsonb_array_elements(p_desired) with ordinality e (value, position)
+    order by e.position
+  loop
+    v_field := format('desired[%s]', v_tuple.id);
+    if jsonb_typeof(v_element) <> 'object' then
+      raise exception '% is not an object', v_field
+        using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+    end if;
+    -- A misspelt expires_at must not make a grant that never ends.
+    if v_element - array['relation', 'subject_type', 'subject_id', 'subject_relation', 'expires_at'] <> '{}' then
+      raise exception '% has a key that no grant has', v_field
+        using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+    end if;
+    select min(e.key)
+    into v_key
+    from jsonb_each(v_element) e (key, value)
+    where jsonb_typeof(e.value) not in ('string', 'null');
+    if v_key is not null then
+      raise exception '%.% is not a text', v_field, v_key
+        using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+    end if;
+    v_tuple.relation := v_element ->> 'relation';
+    v_tuple.subject_type := v_element ->> 'subject_type';
+    v_tuple.subject_id_raw := v_element ->> 'subject_id';
+    v_tuple.subject_relation := nullif(v_element ->> 'subject_relation', '');
+    begin
+      perform authz._validate_identifier(v_tuple.relation, v_field || '.relation');
+      perform authz._validate_identifier(v_tuple.subject_type, v_field || '.subject_type');
+      perform authz._validate_id(v_tuple.subject_id_raw, v_field || '.subject_id');
+      if v_tuple.subject_relation is not null then
+        perform authz._validate_identifier(v_tuple.subject_relation, v_field || '.subject_relation');
+      end if;
+    exception
+      when data_exception then
+        raise exception '%', sqlerrm
+          using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+    end;
+    begin
+      v_tuple.expires_at := nullif((v_element ->> 'expires_at')::timestamptz, 'infinity');
+    exception
+      when data_exception then
+        raise exception '%.expires_at is not a time', v_field
+          using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+    end;
+    if v_tuple.expires_at <= now() then
+      raise exception '%.expires_at must be in the future', v_field
+        using errcode = '23514', hint = 'postkit:authz:VAL_EXPIRATION_FUTURE';
+    end if;
+    v_tuple.subject_id := normalize(v_tuple.subject_id_raw, nfc);
+    v_tuple.subject_id_raw := nullif(v_tuple.subject_id_raw, v_tuple.subject_id);
+    return next v_tuple;
+  end loop;
+end
+$$;
+
+-- tuples/sync_grants.sql
+-- authz.sync_grants: makes the grants on a resource equal to a list, and tells what that changed.
+--
+-- Grants that are not in the list are taken back, ended ones included; missing and ended ones are granted; the ends of
+-- the others become those of the list, none where it names none. The parents of the resource are left alone and have
+-- no place in the list; its members have, groups among them. A second call with the same list changes and writes
+-- nothing. Two calls for one resource take turns, so that one of their lists holds in the end; under repeatable read
+-- they may both hold, as that level allows.
+--
+-- Takes    p_resource_type, p_resource_id  the resource
+--          p_desired                       at most 1000 of {"relation", "subject_type", "subject_id"} and, where
+--                                          wanted, "subject_relation" and "expires_at"; duplicates are one
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  a row for each 'granted', 'revoked' or 'updated' grant, with its end as it is now, or was
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_GRANTS_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+--          · VAL_EXPIRATION_FUTURE (23514) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
+--          · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_PARENT_RELATION (0A000) · BIZ_SELF_MEMBERSHIP (PK001)
+--          · BIZ_CYCLE_GROUP (PK001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for groups as members, the resource for other
+--          calls of this function, grants that change
+-- Example  select * from authz.sync_grants('doc', '1', '[{"relation": "read", "subject_type": "user", "subject_id": "alice"}]');
+create function authz.sync_grants(
+  p_resource_type text,
+  p_resource_id text,
+  p_desired jsonb,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (
+  change text,
+  relation text,
+  subject_type text,
+  subject_id text,
+  subject_relation text,
+  expires_at timestamptz
+)
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_resource_id text;
+  v_desired authz.tuples[];
+  v_edges text[];
+  v_step record;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_namespace(p_namespace);
+  v_resource_id := normalize(p_resource_id, nfc);
+  v_desired := array(
+    select d from authz._desired_tuples(p_resource_type, p_resource_id, p_desired, p_namespace) d
+  );
+  if exists (
+    select
+    from unnest(v_desired) d
+    group by d.relation, d.subject_type, d.subject_id, d.subject_relation
+    having count(distinct coalesce(d.expires_at, 'infinity')) > 1
+  ) then
+    raise exception 'desired has one grant twice, with different ends'
+      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+  end if;
+  perform authz._validate_key_size(
+    p_namespace, p_resource_type, v_resource_id, d.relation, d.subject_type, d.subject_id, d.subject_relation
+  )
+  from unnest(v_desired) d;
+  perform authz._assert_tenant(p_namespace);
+  -- Groups may become members here, so that all but 'parent' is as if it were for a user.
+  perform authz._assert_bulk_relation(d.relation, 'user') from unnest(v_desired) d;
+  perform authz._assert_not_self(p_resource_type, v_resource_id, d.relation, d.subject_type, d.subject_id)
+  from unnest(v_desired) d;
+  select array_agg(distinct concat_ws(' ', p_resource_type, m.relation, m.subject_type))
+  into v_edges
+  from (
+    select d.relation, d.subject_type
+    from unnest(v_desired) d
+    where d.relation = 'member'
+    union
+    select t.relation, t.subject_type
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = 'member'
+  ) m;
+  perform authz._lock_edges(v_edges, p_namespace);
+  perform pg_advisory_xact_lock(
+    hashtextextended(concat_ws(chr(31), 'authz.sync_grants', p_namespace, p_resource_type, v_resource_id), 0)
+  );
+
+  -- In the order of the keys, as every call does that changes many.
+  for v_step in
+    select
+      d.id is not null as is_desired,
+      t.id as tuple_id,
+      coalesce(d.relation, t.relation) as relation,
+      coalesce(d.subject_type, t.subject_type) as subject_type,
+      coalesce(d.subject_id, t.subject_id) as subject_id,
+      coalesce(d.subject_relation, t.subject_relation) as subject_relation,
+      d.resource_id_raw,
+      d.subject_id_raw,
+      case when t.id is null then coalesce(d.subject_id_raw, d.subject_id)
+        else coalesce(t.subject_id_raw, t.subject_id) end as subject_id_sent,
+      case when d.id is null then t.expires_at else d.expires_at end as expires_at,
+      t.expires_at <= now() as is_ended
+    from (
+      select distinct on (g.relation, g.subject_type, g.subject_id, g.subject_relation) g.*
+      from unnest(v_desired) g
+      order by g.relation, g.subject_type, g.subject_id, g.subject_relation, g.id
+    ) d
+    full join (
+      select s.*
+      from authz.tuples s
+      where s.namespace = p_namespace
+        and s.resource_type = p_resource_type
+        and s.resource_id = v_resource_id
+        and s.relation <> 'parent'
+    ) t
+      on t.relation = d.relation
+      and t.subject_type = d.subject_type
+      and t.subject_id = d.subject_id
+      and coalesce(t.subject_relation, '') = coalesce(d.subject_relation, '')
+    where t.id is null
+      or d.id is null
+      or t.expires_at is distinct from d.expires_at
+    order by 4, 5, 3, coalesce(d.subject_relation, t.subject_relation, '')
+  loop
+    if not v_step.is_desired then
+      change := 'revoked';
+      delete from authz.tuples t
+      where t.namespace = p_namespace
+        and t.id = v_step.tuple_id;
+    elsif v_step.tuple_id is null and v_step.relation = 'member' and v_step.subject_type <> 'user' then
+      change := 'granted';
+      perform authz.write_tuple(
+        p_resource_type, p_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id_sent,
+        v_step.subject_relation, p_namespace, v_step.expires_at
+      );
+    else
+      change := case when v_step.tuple_id is null or v_step.is_ended then 'granted' else 'updated' end;
+      insert into authz.tuples as t (
+        namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,
+        resource_id_raw, subject_id_raw, expires_at
+      )
+      values (
+        p_namespace, p_resource_type, v_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id,
+        v_step.subject_relation, v_step.resource_id_raw, v_step.subject_id_raw, v_step.expires_at
+      )
+      on conflict (
+        namespace, resource_type, resource_id, relation, subject_type, subject_id, coalesce(subject_relation, '')
+      ) do update set expires_at = excluded.expires_at
+      where t.expires_at is distinct from excluded.expires_at;
+    end if;
+    -- Somebody else may have done just that at this moment.
+    if found then
+      relation := v_step.relation;
+      subject_type := v_step.subject_type;
+      subject_id := v_step.subject_id_sent;
+      subject_relation := v_step.subject_relation;
+      expires_at := v_step.expires_at;
+      return next;
+    end if;
+  end loop;
+end
+$$;
+
+-- expirations/_end_after.sql
+-- authz._end_after: a point in time that is a positive interval after another, within the calendar.
+--
+-- Raises   VAL_INTERVAL_NOT_POSITIVE (22023) · VAL_INTERVAL_TOO_LARGE (22023)
+create function authz._end_after(p_start timestamptz, p_length interval, p_field text)
+returns timestamptz
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_end timestamptz;
+begin
+  -- The calendar of PostgreSQL ends in the year 294276.
+  if p_length > interval '10000 years' or p_start > timestamptz '280000-01-01' then
+    raise exception '% is longer than 10000 years, or goes beyond the calendar', p_field
+      using errcode = '22023', hint = 'postkit:authz:VAL_INTERVAL_TOO_LARGE';
+  end if;
+  if p_length > interval '0' then
+    v_end := p_start + p_length;
+  end if;
+  -- '1 month -30 days' is more than nothing in some months and less in others.
+  if v_end is null or v_end <= p_start then
+    raise exception '% must be longer than nothing', p_field
+      using errcode = '22023', hint = 'postkit:authz:VAL_INTERVAL_NOT_POSITIVE';
+  end if;
+  return v_end;
+end
+$$;
+
+-- expirations/set_expiration.sql
+-- authz.set_expiration: gives a grant a new end, whatever its end was; one that is over lives again.
+--
+-- Takes    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id  the grant
+--          p_expires_at        its end; null or 'infinity' for none
+--          p_namespace         tenant; the transaction's by default
+--          p_subject_relation  relation on the subject that the grant asks for; null or '' for a grant to itself
+-- Returns  whether there is such a grant
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_EXPIRATION_FUTURE (23514) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Example  select authz.set_expiration('repo', 'api', 'admin', 'user', 'alice', now() + interval '1 day');
+create function authz.set_expiration(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_expires_at timestamptz,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_subject_relation text default null
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_relation text := coalesce(p_subject_relation, '');
+  v_expires_at timestamptz := nullif(p_expires_at, 'infinity');
+  v_tuple record;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if v_subject_relation <> '' then
+    perform authz._validate_identifier(v_subject_relation, 'subject_relation');
+  end if;
+  perform authz._assert_tenant(p_namespace);
+  perform authz._validate_expiration(v_expires_at);
+  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+
+  select t.id, t.expires_at
+  into v_tuple
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = normalize(p_resource_id, nfc)
+    and t.relation = p_relation
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and coalesce(t.subject_relation, '') = v_subject_relation
+  for no key update;
+  if not found then
+    return false;
+  end if;
+  update authz.tuples t
+  set expires_at = v_expires_at
+  where t.namespace = p_namespace
+    and t.id = v_tuple.id
+    and t.expires_at is distinct from v_expires_at;
+  return true;
+end
+$$;
+
+-- expirations/clear_expiration.sql
+-- authz.clear_expiration: makes a grant one without end; one that is over lives again.
+--
+-- Takes    as authz.set_expiration, without p_expires_at
+-- Returns  whether there is such a grant
+-- Raises   as authz.set_expiration, except for what is about p_expires_at
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Example  select authz.clear_expiration('repo', 'api', 'admin', 'user', 'alice');
+create function authz.clear_expiration(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_subject_relation text default null
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return authz.set_expiration(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_namespace, p_subject_relation
+  );
+end
+$$;
+
+-- expirations/extend_expiration.sql
+-- authz.extend_expiration: moves the end of a grant; one that is over is extended from now.
+--
+-- Calls at the same time add up. Days and months are those of the session's time zone.
+--
+-- Takes    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id  the grant
+--          p_extension         by how much
+--          p_namespace         tenant; the transaction's by default
+--          p_subject_relation  relation on the subject that the grant asks for; null or '' for a grant to itself
+-- Returns  the new end
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023)
+--          · VAL_INTERVAL_NOT_POSITIVE (22023) · VAL_INTERVAL_TOO_LARGE (22023) · BIZ_TENANT_NOT_SET (42501)
+--          · BIZ_TENANT_MISMATCH (42501) · DATA_GRANT_NOT_FOUND (P0002) · BIZ_GRANT_NO_EXPIRATION (22023)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Example  select authz.extend_expiration('repo', 'api', 'admin', 'user', 'alice', interval '30 days');
+create function authz.extend_expiration(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_extension interval,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_subject_relation text default null
+)
+returns timestamptz
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_subject_relation text := coalesce(p_subject_relation, '');
+  v_expires_at timestamptz;
+  v_tuple record;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_namespace(p_namespace);
+  if v_subject_relation <> '' then
+    perform authz._validate_identifier(v_subject_relation, 'subject_relation');
+  end if;
+  perform authz._assert_tenant(p_namespace);
+  perform authz._end_after(now(), p_extension, 'extension');
+  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+
+  select t.id, t.expires_at
+  into v_tuple
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id = normalize(p_resource_id, nfc)
+    and t.relation = p_relation
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and coalesce(t.subject_relation, '') = v_subject_relation
+  for no key update;
+  if not found then
+    raise exception 'there is no such grant to extend'
+      using errcode = 'P0002', hint = 'postkit:authz:DATA_GRANT_NOT_FOUND';
+  end if;
+  if v_tuple.expires_at is null or v_tuple.expires_at = 'infinity' then
+    raise exception 'this grant has no end that could be moved'
+      using errcode = '22023', hint = 'postkit:authz:BIZ_GRANT_NO_EXPIRATION';
+  end if;
+  v_expires_at := authz._end_after(greatest(v_tuple.expires_at, now()), p_extension, 'extension');
+  update authz.tuples t
+  set expires_at = v_expires_at
+  where t.namespace = p_namespace
+    and t.id = v_tuple.id;
+  return v_expires_at;
+end
+$$;
+
+-- expirations/list_expiring.sql
+-- authz.list_expiring: the live grants that end soon, the next one first.
+--
+-- Takes    p_within     how soon
+--          p_namespace  tenant; the transaction's by default
+-- Returns  a row for each grant
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_INTERVAL_NOT_POSITIVE (22023) · VAL_INTERVAL_TOO_LARGE (22023)
+-- Example  select * from authz.list_expiring(interval '1 day');
+create function authz.list_expiring(
+  p_within interval default interval '7 days',
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (
+  resource_type text,
+  resource_id text,
+  relation text,
+  subject_type text,
+  subject_id text,
+  subject_relation text,
+  expires_at timestamptz
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_until timestamptz;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  v_until := authz._end_after(now(), p_within, 'within');
+  perform authz._warn_tenant(p_namespace);
+  return query
+    select t.resource_type::text, coalesce(t.resource_id_raw, t.resource_id)::text, t.relation::text,
+      t.subject_type::text, coalesce(t.subject_id_raw, t.subject_id)::text, t.subject_relation::text, t.expires_at
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.expires_at > now()
+      and t.expires_at <= v_until
+    order by t.expires_at, t.id;
+end
+$$;
+
+-- expirations/cleanup_expired.sql
+-- authz.cleanup_expired: deletes the grants that are over, which give nothing to anybody any more.
+--
+-- Nothing depends on it but the size of the table.
+--
+-- Takes    p_namespace  tenant; the transaction's by default
+-- Returns  how many there were
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Example  select tuples_deleted from authz.cleanup_expired();
+create function authz.cleanup_expired(
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (tuples_deleted bigint)
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_ids bigint[];
+  v_edges text[];
+begin
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._warn_tenant(p_namespace);
+
+  select array_agg(t.id),
+    array_agg(distinct concat_ws(' ', t.resource_type, t.relation, t.subject_type))
+      filter (where t.relation in ('member', 'parent'))
+  into v_ids, v_edges
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.expires_at <= now();
+  perform authz._lock_edges(v_edges, p_namespace);
+  tuples_deleted := authz._delete_tuples(v_ids, p_namespace, true);
+  return next;
+end
+$$;
+
 -- hierarchy/tables.sql
 create table authz.permission_hierarchy (
   namespace text collate "C" not null default 'default',
@@ -1790,38 +2926,6 @@ begin
 end
 $$;
 
--- hierarchy/_follow_rules.sql
--- authz._follow_rules: what pairs lead to from some starting points, these included, in at most _max_depth() steps.
---
--- A type has few rules: following them here takes half the time of a recursive query.
---
--- Takes    p_from, p_to  the pairs, in step; null for none
-create function authz._follow_rules(p_start text[], p_from text[], p_to text[])
-returns text[]
-language plpgsql
-immutable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_reached text[] := p_start;
-  v_next text[];
-begin
-  for v_depth in 1..case when p_from is null then 0 else authz._max_depth() end loop
-    v_next := '{}';
-    for v_pair in 1..cardinality(p_from) loop
-      if p_from[v_pair] = any (v_reached) and p_to[v_pair] <> all (v_reached || v_next) then
-        v_next := v_next || p_to[v_pair];
-      end if;
-    end loop;
-    exit when v_next = '{}';
-    v_reached := v_reached || v_next;
-  end loop;
-  return v_reached;
-end
-$$;
-
 -- hierarchy/_implied_by.sql
 -- authz._implied_by: the relations that give one of some permissions on a type of resource, these included.
 --
@@ -1835,8 +2939,10 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 declare
+  v_relations text[] := array_remove(p_permissions, 'parent');
   v_permissions text[];
   v_implied text[];
+  v_next text[];
 begin
   select array_agg(h.permission), array_agg(h.implies)
   into v_permissions, v_implied
@@ -1845,34 +2951,22 @@ begin
     and h.resource_type = p_resource_type
     and h.permission <> 'parent'
     and h.implies <> 'parent';
-  return authz._follow_rules(array_remove(p_permissions, 'parent'), v_implied, v_permissions);
-end
-$$;
+  if v_permissions is null then
+    return v_relations;
+  end if;
 
--- hierarchy/_implied_from.sql
--- authz._implied_from: the permissions that some relations give on a type of resource, these included.
---
--- The other direction of authz._implied_by.
-create function authz._implied_from(p_resource_type text, p_relations text[], p_namespace text)
-returns text[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_permissions text[];
-  v_implied text[];
-begin
-  select array_agg(h.permission), array_agg(h.implies)
-  into v_permissions, v_implied
-  from authz.permission_hierarchy h
-  where h.namespace = any (array[p_namespace, 'global'])
-    and h.resource_type = p_resource_type
-    and h.permission <> 'parent'
-    and h.implies <> 'parent';
-  return authz._follow_rules(array_remove(p_relations, 'parent'), v_permissions, v_implied);
+  -- A type has few rules: they are followed here in half the time of a recursive query.
+  for v_depth in 1..authz._max_depth() loop
+    v_next := '{}';
+    for v_rule in 1..cardinality(v_permissions) loop
+      if v_implied[v_rule] = any (v_relations) and v_permissions[v_rule] <> all (v_relations || v_next) then
+        v_next := v_next || v_permissions[v_rule];
+      end if;
+    end loop;
+    exit when v_next = '{}';
+    v_relations := v_relations || v_next;
+  end loop;
+  return v_relations;
 end
 $$;
 
@@ -1969,6 +3063,67 @@ begin
 end
 $$;
 
+-- hierarchy/set_hierarchy.sql
+-- authz.set_hierarchy: makes each permission of a list imply the next one, on a type of resource.
+--
+-- Adds what is missing and takes nothing back; all rules or none.
+--
+-- Takes    p_resource_type  the type they hold for
+--          p_permissions    from the strongest to the weakest, at most 1000; fewer than two make no rule
+--          p_namespace      tenant; the transaction's by default
+-- Returns  how many rules are new
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023) · VAL_KEY_TOO_LONG (22001)
+--          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_GLOBAL_PROTECTED (42501)
+--          · BIZ_CYCLE_SELF (PK001) · BIZ_CYCLE_HIERARCHY (PK001)
+-- Writes   authz.permission_hierarchy, authz.audit_events · Locks authz.graph_state
+-- Example  select authz.set_hierarchy('repo', array['owner', 'admin', 'write', 'read']);
+create function authz.set_hierarchy(
+  p_resource_type text,
+  p_permissions text[],
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns int
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_permissions text[] := array(
+    select p.permission from unnest(p_permissions) with ordinality p (permission, position) order by p.position
+  );
+  v_before int;
+  v_after int;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_elements(p_permissions, 'permissions', 'identifier');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant(p_namespace);
+  perform authz._assert_not_global(p_namespace);
+  if cardinality(v_permissions) < 2 then
+    return 0;
+  end if;
+  perform authz._lock_graph(p_namespace);
+  select count(*) into v_before
+  from authz.permission_hierarchy h
+  where h.namespace = p_namespace
+    and h.resource_type = p_resource_type;
+  for v_position in 2..cardinality(v_permissions) loop
+    perform authz.add_hierarchy(
+      p_resource_type, v_permissions[v_position - 1], v_permissions[v_position], p_namespace
+    );
+  end loop;
+  select count(*) into v_after
+  from authz.permission_hierarchy h
+  where h.namespace = p_namespace
+    and h.resource_type = p_resource_type;
+  return v_after - v_before;
+end
+$$;
+
 -- hierarchy/remove_hierarchy.sql
 -- authz.remove_hierarchy: takes a rule back.
 --
@@ -2060,22 +3215,10 @@ create type authz.scope as (
   group_kinds text[],
   group_types text[],
   group_ids text[],
-  group_relations text[],
-  container_types text[],
-  container_ids text[]
+  group_relations text[]
 );
 
-comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
-
-create type authz.containment as (
-  origins text[],
-  types text[],
-  ids text[],
-  distinct_types text[],
-  distinct_ids text[]
-);
-
-comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
+comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), and the relations that would be enough on a type of resource';
 
 -- checks/_scope.sql
 -- authz._scope: who a subject is and what would be enough for him, before any resource is looked at.
@@ -2145,44 +3288,6 @@ begin
 end
 $$;
 
--- checks/_containers.sql
--- authz._containers: some resources of one type, and for each what is around it.
---
--- Takes    p_resource_ids  in NFC, without repeats
-create function authz._containers(p_resource_type text, p_resource_ids text[], p_namespace text)
-returns authz.containment
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_around authz.containment;
-begin
-  with recursive containers (origin, type, id, depth) as (
-    select r.id collate "C", p_resource_type collate "C", r.id collate "C", 0
-    from unnest(p_resource_ids) r (id)
-    union
-    select c.origin, t.subject_type, t.subject_id, c.depth + 1
-    from containers c
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.resource_type = c.type
-      and t.resource_id = c.id
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where c.depth < authz._max_depth()
-  )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
-  from containers c;
-  return v_around;
-end
-$$;
-
 -- checks/_admitted.sql
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
@@ -2201,18 +3306,41 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
+  v_origins text[];
+  v_types text[];
+  v_ids text[];
+  v_kinds text[];
+  v_distinct_ids text[];
   v_open_types text[];
   v_open_ids text[];
   v_more_types text[];
   v_more_ids text[];
 begin
+  with recursive containers (origin, type, id, depth) as (
+    select r.id collate "C", p_scope.resource_type collate "C", r.id collate "C", 0
+    from unnest(p_resource_ids) r (id)
+    union
+    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    from containers c
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where c.depth < authz._max_depth()
+  )
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
+  into v_origins, v_types, v_ids, v_kinds, v_distinct_ids
+  from containers c;
+
   select array_agg(t.resource_type), array_agg(t.resource_id)
   into v_open_types, v_open_ids
   from authz.tuples t
   where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_around.distinct_types)
-    and t.resource_id = any (v_around.distinct_ids)
+    and t.resource_type = any (v_kinds)
+    and t.resource_id = any (v_distinct_ids)
     and t.subject_type = p_scope.subject_type
     and t.subject_id = p_scope.subject_id
     and t.relation = any (p_scope.relations)
@@ -2224,8 +3352,8 @@ begin
     into v_more_types, v_more_ids
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
+      and t.resource_type = any (v_kinds)
+      and t.resource_id = any (v_distinct_ids)
       and t.subject_type = any (p_scope.group_kinds)
       and t.relation = any (p_scope.relations)
       and (t.expires_at is null or t.expires_at > now())
@@ -2245,69 +3373,9 @@ begin
 
   return array(
     select distinct c.origin
-    from unnest(v_around.origins, v_around.types, v_around.ids) c (origin, type, id)
+    from unnest(v_origins, v_types, v_ids) c (origin, type, id)
     where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
   );
-end
-$$;
-
--- checks/_permissions.sql
--- authz._permissions: every permission that a subject has on a resource.
-create function authz._permissions(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_resource_id text,
-  p_namespace text
-)
-returns text[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_scope authz.scope := authz._scope(p_subject_type, p_subject_id, '{}', p_resource_type, p_namespace);
-  v_around authz.containment := authz._containers(
-    p_resource_type, array[normalize(p_resource_id, nfc)], p_namespace
-  );
-  v_relations text[];
-begin
-  v_relations := array(
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = v_scope.subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
-    union
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (v_scope.group_kinds)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
-      )) is true
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
-  );
-  return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
 $$;
 
@@ -2417,584 +3485,19 @@ parallel safe
 security invoker
 set search_path = authz, pg_temp
 as $$
+declare
+  v_permission text;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  perform authz._warn_tenant(p_namespace);
-  return coalesce(p_permissions, '{}') <@ authz._permissions(
-    p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
-  );
-end
-$$;
-
--- checks/check_bulk.sql
--- authz.check_bulk: many checks in one call.
---
--- Questions of one subject about one permission on resources of one type are answered together, as cheaply as by
--- authz.filter_authorized.
---
--- Takes    p_checks     at most 1000: [{"subject_type", "subject_id", "permission", "resource_type", "resource_id"}]
---          p_namespace  tenant; the transaction's by default
--- Returns  the answers of authz.check, in the order of the questions
--- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
---          · VAL_NAMESPACE_NULL (22004)
--- Example  select authz.check_bulk('[{"subject_type": "user", "subject_id": "alice", "permission": "read",
---            "resource_type": "doc", "resource_id": "1"}]');
-create function authz.check_bulk(
-  p_checks jsonb,
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
-)
-returns boolean[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_answers boolean[] := '{}';
-  v_check record;
-  v_admitted text[];
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._validate_checks(p_checks);
-  perform authz._warn_tenant(p_namespace);
-  if p_checks = '[]' then
-    return v_answers;
-  end if;
-
-  v_answers[jsonb_array_length(p_checks)] := null;
-  for v_check in
-    select c.value ->> 'subject_type' as subject_type, c.value ->> 'subject_id' as subject_id,
-      c.value ->> 'permission' as permission, c.value ->> 'resource_type' as resource_type,
-      array_agg(c.position) as positions, array_agg(normalize(c.value ->> 'resource_id', nfc)) as resource_ids
-    from jsonb_array_elements(p_checks) with ordinality c (value, position)
-    group by 1, 2, 3, 4
-  loop
-    v_admitted := authz._admitted(
-      authz._scope(
-        v_check.subject_type, v_check.subject_id, array[v_check.permission], v_check.resource_type, p_namespace
-      ),
-      array(select distinct r.id from unnest(v_check.resource_ids) r (id))
-    );
-    for v_index in 1..cardinality(v_check.positions) loop
-      v_answers[v_check.positions[v_index]] := v_check.resource_ids[v_index] = any (v_admitted);
-    end loop;
+  for v_permission in select distinct p.permission from unnest(p_permissions) p (permission) loop
+    if not authz.check(p_subject_type, p_subject_id, v_permission, p_resource_type, p_resource_id, p_namespace) then
+      return false;
+    end if;
   end loop;
-  return v_answers;
-end
-$$;
-
--- checks/filter_authorized.sql
--- authz.filter_authorized: those of some resources on which a subject has a permission.
---
--- Takes    p_resource_ids  at most 1000
---          the rest        as authz.check
--- Returns  the ids as they were given, in byte order of their NFC form, none twice
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
--- Example  select authz.filter_authorized('user', 'alice', 'doc', 'read', '{1,2,3}');
-create function authz.filter_authorized(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_permission text,
-  p_resource_ids text[],
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
-)
-returns text[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_admitted text[];
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._validate_batch_size(p_resource_ids, 'resource_ids');
-  perform authz._warn_tenant(p_namespace);
-  v_admitted := authz._admitted(
-    authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace),
-    array(select distinct normalize(r.id, nfc) from unnest(p_resource_ids) r (id) where r.id is not null)
-  );
-  return array(
-    select min(r.id collate "C")
-    from unnest(p_resource_ids) r (id)
-    where (normalize(r.id, nfc) in (select a.id from unnest(v_admitted) a (id))) is true
-    group by normalize(r.id, nfc)
-    order by normalize(r.id, nfc) collate "C"
-  );
-end
-$$;
-
--- checks/list_permissions.sql
--- authz.list_permissions: every permission that a subject has on a resource.
---
--- What authz.check would answer yes to: granted to it or to a group it is in, on the resource or on a container around
--- it, and all that these imply on the resource's type.
---
--- Takes    as authz.check
--- Returns  one row a permission, in byte order
--- Raises   VAL_NAMESPACE_NULL (22004)
--- Example  select * from authz.list_permissions('user', 'alice', 'repo', 'api');
-create function authz.list_permissions(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_resource_id text,
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
-)
-returns table (permission text)
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
-  return query
-  select p.permission
-  from unnest(authz._permissions(
-    p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
-  )) p (permission)
-  order by p.permission collate "C";
-end
-$$;
-
--- resources/_open_containers.sql
--- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
---
--- Takes    p_types  the types of containers to look for
-create function authz._open_containers(p_scope authz.scope, p_types text[])
-returns authz.containment
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_open authz.containment;
-begin
-  select array_agg(o.type), array_agg(o.id)
-  into v_open.types, v_open.ids
-  from (
-    select t.resource_type, t.resource_id
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    union
-    select t.resource_type, t.resource_id
-    from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
-  ) o (type, id);
-  return v_open;
-end
-$$;
-
--- resources/_containers_within.sql
--- authz._containers_within: some containers and all containers in them.
---
--- One level less than a check climbs, since the resources that are looked for are a level below.
---
--- Takes    p_types  the types of containers to look for
-create function authz._containers_within(p_containers authz.containment, p_types text[], p_namespace text)
-returns authz.containment
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_within authz.containment;
-begin
-  with recursive within (type, id, depth) as (
-    select c.type collate "C", c.id collate "C", 1
-    from unnest(p_containers.types, p_containers.ids) c (type, id)
-    union
-    select t.resource_type, t.resource_id, w.depth + 1
-    from within w
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = w.type
-      and t.subject_id = w.id
-      and t.resource_type = any (p_types)
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where w.depth < authz._max_depth()
-  )
-  select array_agg(w.type), array_agg(w.id)
-  into v_within.types, v_within.ids
-  from (select distinct w.type, w.id from within w) w;
-  return v_within;
-end
-$$;
-
--- resources/_spelled.sql
--- authz._spelled: ids as they were sent, for ids in NFC.
---
--- Hardly any id is sent in another form; the index of those that were tells at once that there are none.
---
--- Returns  the ids in the same order; of one that was sent in several forms, one of them
-create function authz._spelled(p_resource_type text, p_resource_ids text[], p_namespace text)
-returns text[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-begin
-  perform
-  from authz.tuples t
-  where t.namespace = p_namespace
-    and t.resource_type = p_resource_type
-    and t.resource_id_raw is not null;
-  if not found then
-    return p_resource_ids;
-  end if;
-  return array(
-    select coalesce((
-      select min(t.resource_id_raw)
-      from authz.tuples t
-      where t.namespace = p_namespace
-        and t.resource_type = p_resource_type
-        and t.resource_id = r.id
-        and t.resource_id_raw is not null
-    ), r.id)
-    from unnest(p_resource_ids) with ordinality r (id, position)
-    order by r.position
-  );
-end
-$$;
-
--- resources/list_resources.sql
--- authz.list_resources: a page of the resources of a type on which a subject has a permission.
---
--- Those in a container that is open to the subject are among them. What is open to it is found again for each page;
--- of what is in there, no more is read than the page needs.
---
--- Takes    p_subject_type, p_subject_id    who asks
---          p_resource_type, p_permission   for what
---          p_namespace                     tenant; the transaction's by default
---          p_limit                         ids on the page, 1 to 1000
---          p_cursor                        last id of the page before
--- Returns  one row a resource, in byte order of the NFC form of the id, which comes as it was sent
--- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
--- Example  select * from authz.list_resources('user', 'alice', 'doc', 'read');
-create function authz.list_resources(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_permission text,
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
-  p_limit int default 100,
-  p_cursor text default null
-)
-returns table (resource_id text)
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_scope authz.scope;
-  v_types text[];
-  v_open authz.containment;
-  v_after text := coalesce(normalize(p_cursor, nfc), '');
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._validate_limit(p_limit);
-  perform authz._warn_tenant(p_namespace);
-  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
-  v_types := authz._container_types(p_resource_type, p_namespace);
-  if v_types <> '{}' then
-    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
-  end if;
-
-  -- Each source is read in the order of its index and gives a page at most.
-  return query
-  select s.id
-  from unnest(authz._spelled(
-    p_resource_type,
-    array(
-      select own.resource_id
-      from unnest(v_scope.relations) r (relation)
-      cross join lateral (
-        select distinct t.resource_id
-        from authz.tuples t
-        where t.namespace = p_namespace
-          and t.subject_type = v_scope.subject_type
-          and t.subject_id = v_scope.subject_id
-          and t.resource_type = p_resource_type
-          and t.relation = r.relation
-          and t.resource_id > v_after
-          and t.subject_relation is null
-          and (t.expires_at is null or t.expires_at > now())
-        order by t.resource_id
-        limit p_limit
-      ) own
-      union
-      select groups.resource_id
-      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-      cross join unnest(v_scope.relations) r (relation)
-      cross join lateral (
-        select distinct t.resource_id
-        from authz.tuples t
-        where t.namespace = p_namespace
-          and t.subject_type = m.type
-          and t.subject_id = m.id
-          and t.resource_type = p_resource_type
-          and t.relation = r.relation
-          and t.resource_id > v_after
-          and (t.subject_relation is null or t.subject_relation = m.relation)
-          and (t.expires_at is null or t.expires_at > now())
-        order by t.resource_id
-        limit p_limit
-      ) groups
-      union
-      select contained.resource_id
-      from unnest(v_open.types, v_open.ids) c (type, id)
-      cross join lateral (
-        select distinct t.resource_id
-        from authz.tuples t
-        where t.namespace = p_namespace
-          and t.subject_type = c.type
-          and t.subject_id = c.id
-          and t.resource_type = p_resource_type
-          and t.relation = 'parent'
-          and t.resource_id > v_after
-          and t.subject_relation is null
-          and (t.expires_at is null or t.expires_at > now())
-        order by t.resource_id
-        limit p_limit
-      ) contained
-      order by 1
-      limit p_limit
-    ),
-    p_namespace
-  )) with ordinality s (id, position)
-  order by s.position;
-end
-$$;
-
--- resources/visible_ids.sql
--- authz.visible_ids: every resource of a type on which a subject has a permission.
---
--- Made to filter a table of the application's own, in a form that uses the index of its key:
--- d.id = any (array(select unnest(authz.visible_ids(…))::uuid)). The cost grows with the number of ids; where a subject
--- sees most of a large table, authz.is_visible is the better way.
---
--- Takes    p_subject_type, p_subject_id    who asks
---          p_resource_type, p_permission   for what
---          p_namespace                     tenant; the transaction's by default
--- Returns  the ids in no order, none twice; one that was sent in another Unicode form than NFC in each form
--- Raises   VAL_NAMESPACE_NULL (22004)
--- Example  select unnest(authz.visible_ids('user', 'alice', 'doc', 'read'));
-create function authz.visible_ids(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_permission text,
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
-)
-returns text[]
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_scope authz.scope;
-  v_types text[];
-  v_open authz.containment;
-  v_ids text[];
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
-  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
-  v_types := authz._container_types(p_resource_type, p_namespace);
-  if v_types <> '{}' then
-    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
-  end if;
-
-  v_ids := array(
-    select o.id
-    from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
-    union
-    select t.resource_id
-    from unnest(v_open.types, v_open.ids) c (type, id)
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = c.type
-      and t.subject_id = c.id
-      and t.resource_type = p_resource_type
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-  );
-  return v_ids || array(
-    select distinct t.resource_id_raw
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = p_resource_type
-      and t.resource_id_raw is not null
-      and (t.resource_id in (select i.id from unnest(v_ids) i (id))) is true
-  );
-end
-$$;
-
--- resources/visibility.sql
--- authz.visibility: what decides which resources of a type a subject has a permission on, worked out once for
--- authz.is_visible to be asked of each row.
---
--- Takes    as authz.visible_ids
--- Returns  a value for authz.is_visible in the same statement; it holds only while nothing changes
--- Raises   VAL_NAMESPACE_NULL (22004)
--- Example  select * from docs d
---          where authz.is_visible((select authz.visibility('user', 'alice', 'doc', 'read')), d.id::text)
---          order by d.created_at desc limit 20;
-create function authz.visibility(
-  p_subject_type text,
-  p_subject_id text,
-  p_resource_type text,
-  p_permission text,
-  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
-)
-returns authz.scope
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_scope authz.scope;
-  v_open authz.containment;
-begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
-  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
-  v_open := authz._open_containers(v_scope, authz._container_types(p_resource_type, p_namespace));
-  v_scope.container_types := v_open.types;
-  v_scope.container_ids := v_open.ids;
-  return v_scope;
-end
-$$;
-
--- resources/is_visible.sql
--- authz.is_visible: whether a resource is among those that authz.visibility was worked out for.
---
--- Gives the answer of authz.check for a fraction of its cost a row. Best where most rows are visible and a page ends
--- the search early; where few are, authz.visible_ids looks at those alone.
---
--- Takes    p_visibility   from authz.visibility, as an uncorrelated sub-select so that it is worked out once
---          p_resource_id  the row's id
--- Example  select authz.is_visible(authz.visibility('user', 'alice', 'doc', 'read'), '1');
-create function authz.is_visible(p_visibility authz.scope, p_resource_id text)
-returns boolean
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_resource_id text := normalize(p_resource_id, nfc);
-begin
-  if p_visibility.container_ids is not null and exists (
-    with recursive containers (type, id, depth) as (
-      select p_visibility.resource_type collate "C", v_resource_id collate "C", 0
-      union
-      select t.subject_type, t.subject_id, c.depth + 1
-      from containers c
-      join authz.tuples t
-        on t.namespace = p_visibility.namespace
-        and t.resource_type = c.type
-        and t.resource_id = c.id
-        and t.relation = 'parent'
-        and t.subject_relation is null
-        and (t.expires_at is null or t.expires_at > now())
-      where c.depth < authz._max_depth()
-    )
-    select
-    from containers c
-    where ((c.type, c.id) in (
-      select o.type, o.id from unnest(p_visibility.container_types, p_visibility.container_ids) o (type, id)
-    )) is true
-  ) then
-    return true;
-  end if;
-
-  perform
-  from authz.tuples t
-  where t.namespace = p_visibility.namespace
-    and t.resource_type = p_visibility.resource_type
-    and t.resource_id = v_resource_id
-    and t.subject_type = p_visibility.subject_type
-    and t.subject_id = p_visibility.subject_id
-    and t.relation = any (p_visibility.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-  if found or p_visibility.group_kinds is null then
-    return found;
-  end if;
-  return exists (
-    select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = any (p_visibility.group_kinds)
-      and t.relation = any (p_visibility.relations)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-          m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
-  );
+  return true;
 end
 $$;
 

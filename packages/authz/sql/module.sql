@@ -20,6 +20,7 @@
 \ir validation/_validate_namespace.sql
 \ir validation/_validate_batch_size.sql
 \ir validation/_validate_checks.sql
+\ir validation/_validate_elements.sql
 \ir validation/_validate_limit.sql
 \ir validation/_validate_key_size.sql
 \ir validation/_validate_expiration.sql
@@ -60,6 +61,26 @@
 \ir tuples/write.sql
 \ir tuples/delete_tuple.sql
 \ir tuples/delete.sql
+\ir tuples/_lock_edges.sql
+\ir tuples/_delete_tuples.sql
+\ir tuples/_assert_bulk_relation.sql
+\ir tuples/_write_tuples.sql
+\ir tuples/write_tuples_bulk.sql
+\ir tuples/grant_to_resources_bulk.sql
+\ir tuples/grant_to_subjects_bulk.sql
+\ir tuples/transfer_tuple.sql
+\ir tuples/revoke_subject_grants.sql
+\ir tuples/revoke_resource_grants.sql
+\ir tuples/_desired_tuples.sql
+\ir tuples/sync_grants.sql
+
+-- expirations: when grants end
+\ir expirations/_end_after.sql
+\ir expirations/set_expiration.sql
+\ir expirations/clear_expiration.sql
+\ir expirations/extend_expiration.sql
+\ir expirations/list_expiring.sql
+\ir expirations/cleanup_expired.sql
 
 -- hierarchy: which permission implies which
 \ir hierarchy/tables.sql
@@ -69,6 +90,7 @@
 \ir hierarchy/_implied_from.sql
 \ir hierarchy/_implies.sql
 \ir hierarchy/add_hierarchy.sql
+\ir hierarchy/set_hierarchy.sql
 \ir hierarchy/remove_hierarchy.sql
 \ir hierarchy/clear_hierarchy.sql
 

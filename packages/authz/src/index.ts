@@ -11,6 +11,22 @@ export type {
 export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
 export type { ResourceInput, SubjectInput } from "./references.ts";
 export type { GrantOptions, GrantTarget } from "./tuples.ts";
+export type { AuditEvent, AuditQuery } from "./audit.ts";
+export type {
+  ExpirationOptions,
+  ExpiringGrant,
+  ExpiringQuery,
+  ExtensionOptions,
+} from "./expirations.ts";
+export type { GrantTarget, ResourceInput, SubjectInput } from "./references.ts";
+export type {
+  DesiredGrant,
+  GrantChange,
+  GrantOptions,
+  ResourcesTarget,
+  SubjectsTarget,
+  TransferTarget,
+} from "./tuples.ts";
 export type { Check } from "./checks.ts";
 export type { ColumnType, ResourcePage, SqlFilterOptions } from "./resources.ts";
 export type { SqlFragment } from "./sql-fragment.ts";

@@ -22,6 +22,12 @@ export interface Subject extends Resource {
   readonly relation: string | undefined;
 }
 
+/** A grant: what on, and to whom. */
+export interface GrantTarget {
+  readonly resource: ResourceInput;
+  readonly subject: SubjectInput;
+}
+
 /** @throws `authz.VAL_IDENTIFIER_FORMAT` when the text has no `:` */
 export function parseResource(input: ResourceInput, field = "resource"): Resource {
   if (typeof input !== "string") return parts(input, field);
@@ -65,6 +71,20 @@ export function parsePrincipal(input: SubjectInput, field = "subject"): Resource
     );
   }
   return { type, id };
+}
+
+/** The key of a grant, as the SQL functions take it. */
+export function grantArguments(permission: string, target: GrantTarget) {
+  const resource = parseResource(target.resource);
+  const subject = parseSubject(target.subject);
+  return {
+    p_resource_type: resource.type,
+    p_resource_id: resource.id,
+    p_relation: permission,
+    p_subject_type: subject.type,
+    p_subject_id: subject.id,
+    p_subject_relation: subject.relation,
+  };
 }
 
 /** Parts go as they are, for the database to refuse with its codes; a call without them would be another function's. */

@@ -33,6 +33,73 @@ const published: Readonly<
     "boolean",
     "volatile unsafe",
   ],
+  write_tuples_bulk: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_type text, " +
+      "p_subject_ids text[], p_namespace text = NS",
+    "integer",
+    "volatile unsafe",
+  ],
+  grant_to_resources_bulk: [
+    "p_resource_type text, p_resource_ids text[], p_relation text, p_subject_type text, " +
+      "p_subject_id text, p_subject_relation text = NULL, p_namespace text = NS",
+    "integer",
+    "volatile unsafe",
+  ],
+  grant_to_subjects_bulk: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_types text[], " +
+      "p_subject_ids text[], p_subject_relations text[] = NULL, p_namespace text = NS",
+    "integer",
+    "volatile unsafe",
+  ],
+  transfer_tuple: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_from_subject_type text, " +
+      "p_from_subject_id text, p_to_subject_type text, p_to_subject_id text, " +
+      "p_namespace text = NS",
+    "boolean",
+    "volatile unsafe",
+  ],
+  revoke_subject_grants: [
+    "p_subject_type text, p_subject_id text, p_namespace text = NS, " +
+      "p_resource_type text = NULL",
+    "integer",
+    "volatile unsafe",
+  ],
+  revoke_resource_grants: [
+    "p_resource_type text, p_resource_id text, p_namespace text = NS, " + "p_relation text = NULL",
+    "integer",
+    "volatile unsafe",
+  ],
+  sync_grants: [
+    "p_resource_type text, p_resource_id text, p_desired jsonb, p_namespace text = NS",
+    "TABLE(change text, relation text, subject_type text, subject_id text, subject_relation text, expires_at timestamp with time zone)",
+    "volatile unsafe",
+  ],
+  set_expiration: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_type text, " +
+      "p_subject_id text, p_expires_at timestamp with time zone, p_namespace text = NS, " +
+      "p_subject_relation text = NULL",
+    "boolean",
+    "volatile unsafe",
+  ],
+  clear_expiration: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_type text, " +
+      "p_subject_id text, p_namespace text = NS, p_subject_relation text = NULL",
+    "boolean",
+    "volatile unsafe",
+  ],
+  extend_expiration: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_type text, " +
+      "p_subject_id text, p_extension interval, p_namespace text = NS, " +
+      "p_subject_relation text = NULL",
+    "timestamp with time zone",
+    "volatile unsafe",
+  ],
+  list_expiring: [
+    "p_within interval = '7 days'::interval, p_namespace text = NS",
+    "TABLE(resource_type text, resource_id text, relation text, subject_type text, subject_id text, subject_relation text, expires_at timestamp with time zone)",
+    "stable safe",
+  ],
+  cleanup_expired: ["p_namespace text = NS", "TABLE(tuples_deleted bigint)", "volatile unsafe"],
   check: [
     "p_subject_type text, p_subject_id text, p_permission text, p_resource_type text, p_resource_id text, " +
       "p_namespace text = NS",
@@ -80,6 +147,11 @@ const published: Readonly<
     "stable safe",
   ],
   is_visible: ["p_visibility authz.scope, p_resource_id text", "boolean", "stable safe"],
+  set_hierarchy: [
+    "p_resource_type text, p_permissions text[], p_namespace text = NS",
+    "integer",
+    "volatile unsafe",
+  ],
   add_hierarchy: [
     "p_resource_type text, p_permission text, p_implies text, p_namespace text = NS",
     "bigint",
@@ -340,6 +412,6 @@ function readable(parameters: string): string {
       "COALESCE(NULLIF(current_setting('postkit.tenant_id'::text, true), ''::text), 'default'::text)",
       "NS",
     )
-    .replaceAll(/NULL::[a-z ]+/g, "NULL")
+    .replaceAll(/NULL::[a-z ]+(\[\])?/g, "NULL")
     .replaceAll(" DEFAULT ", " = ");
 }

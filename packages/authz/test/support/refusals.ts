@@ -1,4 +1,4 @@
-import type { AuthzClient, AuthzErrorCode } from "@postkit/authz";
+import type { AuthzClient, AuthzErrorCode, DesiredGrant } from "@postkit/authz";
 
 import type { NamedArguments } from "./session.ts";
 
@@ -47,6 +47,17 @@ const tupleFields = [
   ["namespace", "namespace"],
 ] as const;
 const usersetFields = [...tupleFields, ["subject_relation", "identifier"]] as const;
+const toSubjects = { ...tuple, p_subject_id: undefined, p_subject_ids: ["alice", "bob"] };
+const bulkSubjectsFields = tupleFields.filter(([name]) => name !== "subject_id");
+const transfer = {
+  p_resource_type: "doc",
+  p_resource_id: "1",
+  p_relation: "read",
+  p_from_subject_type: "user",
+  p_from_subject_id: "alice",
+  p_to_subject_type: "user",
+  p_to_subject_id: "bob",
+};
 const rule = { p_resource_type: "doc", p_permission: "write", p_implies: "read" };
 const ruleFields = [
   ["resource_type", "identifier"],
@@ -88,6 +99,127 @@ const functions = {
     method: (client, args) => client.revoke(text(args.p_relation), target(args)),
   },
   delete: { valid: tuple, fields: tupleFields },
+  write_tuples_bulk: { valid: toSubjects, fields: bulkSubjectsFields },
+  grant_to_subjects_bulk: {
+    valid: {
+      ...toSubjects,
+      p_subject_type: undefined,
+      p_subject_types: ["user", "user"],
+      p_subject_relations: [null, null],
+    },
+    fields: bulkSubjectsFields.filter(([name]) => name !== "subject_type"),
+    method: (client, args) =>
+      client.grantToSubjects(text(args.p_relation), {
+        resource: resource(args),
+        subjects: texts(args.p_subject_ids).map((id, index) => ({
+          type: text(texts(args.p_subject_types)[index]),
+          id,
+          relation: texts(args.p_subject_relations)[index],
+        })),
+      }),
+  },
+  grant_to_resources_bulk: {
+    valid: { ...tuple, p_resource_id: undefined, p_resource_ids: ["1", "2"] },
+    fields: usersetFields.filter(([name]) => name !== "resource_id"),
+    method: (client, args) =>
+      client.grantOnResources(text(args.p_relation), {
+        resourceType: text(args.p_resource_type),
+        resourceIds: texts(args.p_resource_ids),
+        subject: target(args).subject,
+      }),
+  },
+  transfer_tuple: {
+    valid: transfer,
+    fields: [
+      ["resource_type", "identifier"],
+      ["relation", "identifier"],
+      ["from_subject_type", "identifier"],
+      ["to_subject_type", "identifier"],
+      ["resource_id", "id"],
+      ["from_subject_id", "id"],
+      ["to_subject_id", "id"],
+      ["namespace", "namespace"],
+    ],
+    method: (client, args) =>
+      client.transferGrant(text(args.p_relation), {
+        resource: resource(args),
+        from: { type: text(args.p_from_subject_type), id: text(args.p_from_subject_id) },
+        to: { type: text(args.p_to_subject_type), id: text(args.p_to_subject_id) },
+      }),
+  },
+  revoke_subject_grants: {
+    valid: { p_subject_type: "user", p_subject_id: "alice" },
+    fields: [
+      ["subject_type", "identifier"],
+      ["subject_id", "id"],
+      ["namespace", "namespace"],
+    ],
+    method: (client, args) =>
+      client.revokeSubjectGrants(subject(args), {
+        resourceType: args.p_resource_type as string | undefined,
+      }),
+  },
+  revoke_resource_grants: {
+    valid: { p_resource_type: "doc", p_resource_id: "1" },
+    fields: [
+      ["resource_type", "identifier"],
+      ["resource_id", "id"],
+      ["namespace", "namespace"],
+    ],
+    method: (client, args) =>
+      client.revokeResourceGrants(resource(args), {
+        permission: args.p_relation as string | undefined,
+      }),
+  },
+  sync_grants: {
+    valid: { p_resource_type: "doc", p_resource_id: "1", p_desired: "[]" },
+    fields: [
+      ["resource_type", "identifier"],
+      ["resource_id", "id"],
+      ["namespace", "namespace"],
+    ],
+    method: (client, args) =>
+      client.syncGrants(resource(args), desiredGrants(text(args.p_desired))),
+  },
+  set_expiration: {
+    valid: { ...tuple, p_expires_at: new Date("2999-01-01T00:00:00Z") },
+    fields: usersetFields,
+    method: (client, args) =>
+      client.setExpiration(text(args.p_relation), {
+        ...target(args),
+        expiresAt: date(args.p_expires_at) ?? null,
+      }),
+  },
+  clear_expiration: {
+    valid: tuple,
+    fields: usersetFields,
+    method: (client, args) => client.clearExpiration(text(args.p_relation), target(args)),
+  },
+  extend_expiration: {
+    valid: { ...tuple, p_extension: "P1D" },
+    fields: usersetFields,
+    method: (client, args) =>
+      client.extendExpiration(text(args.p_relation), {
+        ...target(args),
+        extension: text(args.p_extension),
+      }),
+  },
+  cleanup_expired: {
+    valid: {},
+    fields: [["namespace", "namespace"]],
+    method: (client) => client.cleanupExpired(),
+  },
+  list_expiring: {
+    valid: {},
+    fields: [],
+    method: (client, args) => client.listExpiring({ within: args.p_within as string | undefined }),
+  },
+  set_hierarchy: {
+    valid: { p_resource_type: "doc", p_permissions: ["write", "read"] },
+    fields: ruleFields.filter(([name]) => name !== "permission" && name !== "implies"),
+    method: (client, args) =>
+      client.setHierarchy(text(args.p_resource_type), ...texts(args.p_permissions)),
+  },
   add_hierarchy: {
     valid: rule,
     fields: ruleFields,
@@ -197,7 +329,9 @@ export const groundwork = `
   select authz.add_hierarchy('doc', 'owner', 'editor');
   select authz.add_hierarchy('doc', 'editor', 'viewer');
   insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id, expires_at)
-  values ('acme', 'doc', 'ended', 'read', 'user', 'alice', '2000-01-01');
+  values ('acme', 'doc', 'ended', 'read', 'user', 'alice', '2000-01-01'),
+    ('acme', 'doc', 'endless', 'read', 'user', 'alice', null),
+    ('acme', 'doc', 'endmost', 'read', 'user', 'alice', '290000-01-01');
 `;
 
 const sqlstates = {
@@ -310,11 +444,35 @@ function nullNamespaceCases(): RefusalCase[] {
     message: /^namespace is null$/,
     onlySql: "a client always has a namespace",
   }));
+  return (["check", "check_any", "check_all", "list_expiring", "get_audit_events"] as const).map(
+    (name) => ({
+      title: `${name}: a namespace that is null`,
+      name,
+      args: { ...shapes[name].valid, p_namespace: null },
+      code: "VAL_NAMESPACE_NULL",
+      sqlstate: "22004",
+      message: /^namespace is null$/,
+      onlySql: "a client always has a namespace",
+    }),
+  );
 }
 
 function tenantCases(): RefusalCase[] {
   const writers = names().filter((name) => shapes[name].fields.length > 0);
-  const creators = ["write_tuple", "write", "add_hierarchy"] as const;
+  const creators = [
+    "write_tuple",
+    "write",
+    "write_tuples_bulk",
+    "grant_to_subjects_bulk",
+    "grant_to_resources_bulk",
+    "transfer_tuple",
+    "sync_grants",
+    "set_expiration",
+    "clear_expiration",
+    "extend_expiration",
+    "add_hierarchy",
+    "set_hierarchy",
+  ] as const;
   return [
     ...writers.map((name): RefusalCase => ({
       title: `${name}: a write without a tenant`,
@@ -326,6 +484,15 @@ function tenantCases(): RefusalCase[] {
       message: /^no tenant is set/,
       onlySql: "a client sets the tenant with each call",
     })),
+    {
+      title: "set_hierarchy: rules that would hold for every tenant",
+      name: "set_hierarchy",
+      args: { ...shapes.set_hierarchy.valid, p_namespace: "global" },
+      tenant: "global",
+      code: "BIZ_GLOBAL_PROTECTED",
+      sqlstate: "42501",
+      message: /^rules of namespace global /,
+    },
     {
       title: "add_hierarchy: a rule that would hold for every tenant",
       name: "add_hierarchy",
@@ -410,6 +577,12 @@ function expirationCases(): RefusalCase[] {
       args: { ...tuple, p_resource_id: "ended", p_expires_at: past },
       ...refused,
     },
+    ...["1", "ended", "nothing"].map((id): RefusalCase => ({
+      title: `set_expiration: an end in the past for doc:${id}`,
+      name: "set_expiration",
+      args: { ...tuple, p_resource_id: id, p_expires_at: past },
+      ...refused,
+    })),
     {
       title: "write_tuple: no end ever so long ago",
       name: "write_tuple",
@@ -646,7 +819,398 @@ function monthCases(): RefusalCase[] {
         ...month,
         ...(value === null ? { onlySql: "undefined is the default" } : {}),
       })),
+function optionalFieldCases(): RefusalCase[] {
+  const optional = [
+    ["revoke_subject_grants", "resource_type"],
+    ["revoke_resource_grants", "relation"],
+  ] as const;
+  return optional.flatMap(([name, field]) =>
+    badIdentifiers
+      .filter(([, value]) => value !== null)
+      .map(([what, value, end]): RefusalCase => ({
+        title: `${name}: a ${field} that is ${what}`,
+        name,
+        args: { ...shapes[name].valid, [`p_${field}`]: value },
+        code: `VAL_IDENTIFIER_${end}` as AuthzErrorCode,
+        sqlstate: sqlstates[end],
+        message: new RegExp(`^${field} `),
+      })),
+  );
+}
+
+/** Arrays of many: each by the functions that take it, as `[function, field, kind]`. */
+const arrays = [
+  ["write_tuples_bulk", "subject_ids", "id"],
+  ["grant_to_subjects_bulk", "subject_types", "identifier"],
+  ["grant_to_subjects_bulk", "subject_ids", "id"],
+  ["grant_to_subjects_bulk", "subject_relations", "identifier"],
+  ["grant_to_resources_bulk", "resource_ids", "id"],
+  ["set_hierarchy", "permissions", "identifier"],
+] as const;
+
+function arrayCases(): RefusalCase[] {
+  const elements = arrays.flatMap(([name, field, kind]) =>
+    badValues[kind]
+      // No relation of a subject is the subject itself.
+      .filter(([, value]) => field !== "subject_relations" || (value !== null && value !== ""))
+      .map(([what, value]): RefusalCase => {
+        const [first] = shapes[name].valid[`p_${field}`] as string[];
+        return {
+          title: `${name}: ${field} with one that is ${what}`,
+          name,
+          args: { ...shapes[name].valid, [`p_${field}`]: [first, value] },
+          code: "VAL_ARRAY_ELEMENT_INVALID",
+          sqlstate: "22023",
+          message: new RegExp(`^${field}\\[2\\] `),
+        };
+      }),
+  );
+  const sizes = arrays.map(([name, field]): RefusalCase => {
+    const many = Object.entries(shapes[name].valid).map(([parameter, value]) => [
+      parameter,
+      Array.isArray(value) ? Array.from({ length: 1001 }, () => value[0] as unknown) : value,
+    ]);
+    return {
+      title: `${name}: 1001 ${field}`,
+      name,
+      args: Object.fromEntries(many) as NamedArguments,
+      code: "VAL_BATCH_TOO_LARGE",
+      sqlstate: "22023",
+      message: / has 1001 elements/,
+    };
+  });
+  const lengths = [
+    { p_subject_types: ["user"] },
+    { p_subject_types: null },
+    { p_subject_ids: null },
+    { p_subject_relations: [null] },
+  ].map((part): RefusalCase => ({
+    title: `grant_to_subjects_bulk: arrays that differ in length, ${JSON.stringify(part)}`,
+    name: "grant_to_subjects_bulk",
+    args: { ...shapes.grant_to_subjects_bulk.valid, ...part },
+    code: "VAL_ARRAY_LENGTH",
+    sqlstate: "22023",
+    message: /not of one length/,
+    onlySql: "a client takes subjects, not parts of them",
+  }));
+  return [...elements, ...sizes, ...lengths];
+}
+
+function bulkCases(): RefusalCase[] {
+  const long = "x".repeat(1000);
+  const bulk = ["write_tuples_bulk", "grant_to_subjects_bulk", "grant_to_resources_bulk"] as const;
+  const types = { p_subject_type: "team", p_subject_types: ["user", "team"] };
+  return bulk.flatMap((name): RefusalCase[] => {
+    const { valid } = shapes[name];
+    const groups = Object.fromEntries(
+      Object.entries(types).filter(([parameter]) => valid[parameter] !== undefined),
+    );
+    return [
+      {
+        title: `${name}: groups as members of a group`,
+        name,
+        args: { ...valid, ...groups, p_resource_type: "team", p_relation: "member" },
+        code: "BIZ_BULK_GROUP_MEMBERSHIP",
+        sqlstate: "0A000",
+        message: /not in bulk$/,
+      },
+      {
+        title: `${name}: parents`,
+        name,
+        args: { ...valid, p_relation: "parent" },
+        code: "BIZ_BULK_PARENT_RELATION",
+        sqlstate: "0A000",
+        message: /not in bulk$/,
+      },
+      {
+        title: `${name}: a key that is too long`,
+        name,
+        args: {
+          ...valid,
+          p_relation: "r".repeat(1000),
+          ...(name === "grant_to_resources_bulk"
+            ? { p_resource_ids: ["1", long], p_subject_id: long }
+            : { p_resource_id: long, p_subject_ids: ["alice", long] }),
+        },
+        code: "VAL_KEY_TOO_LONG",
+        sqlstate: "22001",
+        message: /the most is 2600$/,
+      },
+    ];
+  });
+}
+
+function syncCases(): RefusalCase[] {
+  const grant = { relation: "read", subject_type: "user", subject_id: "alice" };
+  const invalid = "VAL_ARRAY_ELEMENT_INVALID";
+  const onlySql = "a client sends no such thing";
+  const refuse = (
+    what: string,
+    desired: unknown,
+    code: AuthzErrorCode,
+    message: RegExp,
+    more: Partial<RefusalCase> = {},
+  ): RefusalCase => ({
+    title: `sync_grants: ${what}`,
+    name: "sync_grants",
+    args: { ...shapes.sync_grants.valid, p_desired: JSON.stringify(desired) },
+    code,
+    sqlstate: "22023",
+    message,
+    ...more,
+  });
+  const fields = [
+    ["relation", "identifier"],
+    ["subject_type", "identifier"],
+    ["subject_id", "id"],
+    ["subject_relation", "identifier"],
+  ] as const;
+  return [
+    ...fields.flatMap(([field, kind]) =>
+      badValues[kind]
+        .filter(([, value]) => field !== "subject_relation" || (value !== null && value !== ""))
+        .map(([what, value]) =>
+          refuse(
+            `a ${field} that is ${what}`,
+            [grant, { ...grant, [field]: value }],
+            invalid,
+            new RegExp(`^desired\\[2\\]\\.${field} `),
+          ),
+        ),
     ),
+    refuse("no list", null, "VAL_GRANTS_INVALID", /^desired is not an array/, {
+      args: { ...shapes.sync_grants.valid, p_desired: null },
+    }),
+    refuse("an object for a list", {}, "VAL_GRANTS_INVALID", /^desired is not an array/, {
+      onlySql,
+    }),
+    refuse("a text in the list", ["read"], invalid, /^desired\[1\] is not an object/, { onlySql }),
+    refuse("null in the list", [grant, null], invalid, /^desired\[2\] is not an object/, {
+      onlySql,
+    }),
+    refuse(
+      "a misspelt key",
+      [{ ...grant, expire_at: "2999-01-01" }],
+      invalid,
+      /^desired\[1\] has a key that no grant has/,
+      { onlySql },
+    ),
+    refuse(
+      "a number for a text",
+      [{ ...grant, subject_id: 42 }],
+      invalid,
+      /^desired\[1\]\.subject_id is not a text/,
+    ),
+    refuse("a grant without its parts", [{}], invalid, /^desired\[1\]\.relation is null/, {
+      onlySql,
+    }),
+    ...["soon", "2999-13-01", "2999-01-01 00:00 Nowhere/Town", "999999-01-01"].map((expires) =>
+      refuse(
+        `an end that is ${expires}`,
+        [{ ...grant, expires_at: expires }],
+        invalid,
+        /^desired\[1\]\.expires_at is not a time/,
+        { onlySql: "a Date is always a time" },
+      ),
+    ),
+    refuse(
+      "an end in the past",
+      [grant, { ...grant, relation: "write", expires_at: "2001-01-01T00:00:00Z" }],
+      "VAL_EXPIRATION_FUTURE",
+      /^desired\[2\]\.expires_at must be in the future/,
+      { sqlstate: "23514" },
+    ),
+    refuse(
+      "one grant with two ends",
+      [grant, { ...grant, expires_at: "2999-01-01T00:00:00Z" }],
+      invalid,
+      /^desired has one grant twice/,
+    ),
+    refuse(
+      "1001 grants",
+      Array.from({ length: 1001 }, (_, index) => ({ ...grant, subject_id: `u${index}` })),
+      "VAL_BATCH_TOO_LARGE",
+      /^desired has 1001 elements/,
+    ),
+    refuse(
+      "a parent",
+      [grant, { relation: "parent", subject_type: "folder", subject_id: "x" }],
+      "BIZ_BULK_PARENT_RELATION",
+      /not in bulk$/,
+      { sqlstate: "0A000" },
+    ),
+    refuse(
+      "a key that is too long",
+      [{ ...grant, relation: "r".repeat(1024), subject_id: "x".repeat(1024) }],
+      "VAL_KEY_TOO_LONG",
+      /the most is 2600$/,
+      {
+        sqlstate: "22001",
+        args: {
+          p_resource_type: "doc",
+          p_resource_id: "x".repeat(1024),
+          p_desired: JSON.stringify([
+            { ...grant, relation: "r".repeat(1024), subject_id: "x".repeat(1024) },
+          ]),
+        },
+      },
+    ),
+    ...(
+      [
+        ["a", "BIZ_SELF_MEMBERSHIP", /member of itself/],
+        ["c", "BIZ_CYCLE_GROUP", /cycle/],
+      ] as const
+    ).map(([member, code, message]) =>
+      refuse(`the group ${member} in the group a`, [], code, message, {
+        sqlstate: "PK001",
+        args: {
+          p_resource_type: "team",
+          p_resource_id: "a",
+          p_desired: JSON.stringify([
+            { relation: "member", subject_type: "user", subject_id: "alice" },
+            { relation: "member", subject_type: "team", subject_id: member },
+          ]),
+        },
+      }),
+    ),
+  ];
+}
+
+function transferCases(): RefusalCase[] {
+  const refuse = (
+    what: string,
+    args: NamedArguments,
+    code: AuthzErrorCode,
+    message: RegExp,
+    sqlstate = "PK001",
+  ): RefusalCase => ({
+    title: `transfer_tuple: ${what}`,
+    name: "transfer_tuple",
+    args: { ...transfer, ...args },
+    code,
+    sqlstate,
+    message,
+  });
+  const team = (from: string, to: string) => ({
+    p_resource_type: "team",
+    p_resource_id: "b",
+    p_relation: "member",
+    p_from_subject_type: "team",
+    p_from_subject_id: from,
+    p_to_subject_type: "team",
+    p_to_subject_id: to,
+  });
+  const folder = (to: string) => ({
+    p_resource_type: "folder",
+    p_resource_id: "middle",
+    p_relation: "parent",
+    p_from_subject_type: "folder",
+    p_from_subject_id: "root",
+    p_to_subject_type: "folder",
+    p_to_subject_id: to,
+  });
+  return [
+    refuse("a membership to the group itself", team("a", "b"), "BIZ_SELF_MEMBERSHIP", /itself/),
+    refuse("a membership to a group around it", team("a", "c"), "BIZ_CYCLE_GROUP", /cycle/),
+    refuse("a parent to the resource itself", folder("middle"), "BIZ_SELF_PARENT", /own parent/),
+    refuse("a parent to a resource inside it", folder("leaf"), "BIZ_CYCLE_RESOURCE", /cycle/),
+    refuse(
+      "a key that is too long for the new subject",
+      {
+        p_resource_id: "x".repeat(1000),
+        p_relation: "r".repeat(1000),
+        p_to_subject_id: "x".repeat(1000),
+      },
+      "VAL_KEY_TOO_LONG",
+      /the most is 2600$/,
+      "22001",
+    ),
+  ];
+}
+
+function setHierarchyCases(): RefusalCase[] {
+  const refuse = (
+    what: string,
+    permissions: string[],
+    code: AuthzErrorCode,
+    message: RegExp,
+    sqlstate = "PK001",
+  ): RefusalCase => ({
+    title: `set_hierarchy: ${what}`,
+    name: "set_hierarchy",
+    args: { p_resource_type: "doc", p_permissions: permissions },
+    code,
+    sqlstate,
+    message,
+  });
+  return [
+    refuse("a permission twice in a row", ["admin", "read", "read"], "BIZ_CYCLE_SELF", /cycle/),
+    refuse("a permission twice", ["admin", "write", "admin"], "BIZ_CYCLE_HIERARCHY", /cycle/),
+    refuse("a loop with a rule", ["admin", "viewer", "owner"], "BIZ_CYCLE_HIERARCHY", /cycle/),
+    {
+      title: "set_hierarchy: a key that is too long",
+      name: "set_hierarchy",
+      args: {
+        p_resource_type: "t".repeat(1000),
+        p_permissions: ["admin", "write", "a".repeat(1000), "b".repeat(1000)],
+      },
+      code: "VAL_KEY_TOO_LONG",
+      sqlstate: "22001",
+      message: /the most is 2600$/,
+    },
+  ];
+}
+
+function intervalCases(): RefusalCase[] {
+  const refuse = (
+    name: "extend_expiration" | "list_expiring",
+    value: string | null,
+    code: AuthzErrorCode,
+  ): RefusalCase => {
+    const field = name === "extend_expiration" ? "extension" : "within";
+    return {
+      title: `${name}: ${field} of ${value ?? "null"}`,
+      name,
+      args: { ...shapes[name].valid, [`p_${field}`]: value },
+      code,
+      sqlstate: "22023",
+      message: new RegExp(`^${field} `),
+    };
+  };
+  const both = (["extend_expiration", "list_expiring"] as const).flatMap((name) => [
+    refuse(name, null, "VAL_INTERVAL_NOT_POSITIVE"),
+    refuse(name, "PT0S", "VAL_INTERVAL_NOT_POSITIVE"),
+    refuse(name, "PT-1S", "VAL_INTERVAL_NOT_POSITIVE"),
+    refuse(name, "P1M-30D", "VAL_INTERVAL_NOT_POSITIVE"),
+    refuse(name, "P10001Y", "VAL_INTERVAL_TOO_LARGE"),
+    refuse(name, "P170000000Y", "VAL_INTERVAL_TOO_LARGE"),
+  ]);
+  return [
+    ...both,
+    {
+      title: "extend_expiration: no such grant",
+      name: "extend_expiration",
+      args: { ...shapes.extend_expiration.valid, p_resource_id: "nothing" },
+      code: "DATA_GRANT_NOT_FOUND",
+      sqlstate: "P0002",
+      message: /^there is no such grant/,
+    },
+    {
+      title: "extend_expiration: a grant without end",
+      name: "extend_expiration",
+      args: { ...shapes.extend_expiration.valid, p_resource_id: "endless" },
+      code: "BIZ_GRANT_NO_EXPIRATION",
+      sqlstate: "22023",
+      message: /no end/,
+    },
+    {
+      title: "extend_expiration: a grant that ends almost with the calendar",
+      name: "extend_expiration",
+      args: { ...shapes.extend_expiration.valid, p_resource_id: "endmost" },
+      code: "VAL_INTERVAL_TOO_LARGE",
+      sqlstate: "22023",
+      message: /^extension /,
+    },
   ];
 }
 
@@ -661,6 +1225,13 @@ export const refusalCases: readonly RefusalCase[] = [
   ...cycleCases(),
   ...sizeCases(),
   ...monthCases(),
+  ...optionalFieldCases(),
+  ...arrayCases(),
+  ...bulkCases(),
+  ...syncCases(),
+  ...transferCases(),
+  ...setHierarchyCases(),
+  ...intervalCases(),
 ];
 
 function names(): FunctionName[] {
@@ -695,6 +1266,20 @@ function subject(args: NamedArguments) {
 function target(args: NamedArguments) {
   const relation = args.p_subject_relation as string | undefined;
   return { resource: resource(args), subject: { ...subject(args), relation } };
+}
+
+function desiredGrants(json: string | null): DesiredGrant[] {
+  const grants = JSON.parse(json ?? "null") as Record<string, string>[] | null;
+  if (grants === null) return grants as unknown as DesiredGrant[];
+  return grants.map((grant) => ({
+    relation: text(grant["relation"]),
+    subject: {
+      type: text(grant["subject_type"]),
+      id: text(grant["subject_id"]),
+      relation: grant["subject_relation"],
+    },
+    expiresAt: grant["expires_at"] === undefined ? undefined : new Date(grant["expires_at"]),
+  }));
 }
 
 function hierarchyRule(args: NamedArguments): [string, string, string] {
