@@ -177,6 +177,13 @@ describe("the rules", () => {
     expect(await client.clearHierarchy("doc")).toBe(0);
   });
 
+  it("are set as one chain, in one statement", async () => {
+    expect(await client.setHierarchy("doc", "owner", "write", "read")).toBe(2);
+    expect(calls.map(({ name }) => name)).toEqual(["authz.set_hierarchy"]);
+    await client.grant("owner", target);
+    expect(await client.check("user:alice", "read", "doc:1")).toBe(true);
+  });
+
   it("that close a loop are refused with a code of their own", async () => {
     await client.addHierarchy(...rule);
     const work = client.addHierarchy("doc", "read", "write");

@@ -96,6 +96,45 @@ describe("add_hierarchy", () => {
   });
 });
 
+describe("set_hierarchy", () => {
+  const set = (permissions: readonly string[] | null) =>
+    app.call<number>("set_hierarchy", { p_resource_type: "doc", p_permissions: permissions });
+
+  it("makes each permission imply the next, and tells how many rules are new", async () => {
+    expect(await set(["owner", "admin", "write", "read"])).toBe(3);
+    expect(await set(["owner", "admin", "write", "read"])).toBe(0);
+    expect(await stored()).toEqual(["doc owner>admin", "doc admin>write", "doc write>read"]);
+    expect(await app.rows("get_audit_events")).toHaveLength(3);
+  });
+
+  it("takes nothing back", async () => {
+    await app.call("add_hierarchy", { ...rule, p_implies: "share" });
+    expect(await set(["admin", "write", "read"])).toBe(2);
+    expect(await set(["admin", "read"])).toBe(1);
+    expect(await stored()).toHaveLength(4);
+  });
+
+  it("makes no rule of fewer than two", async () => {
+    for (const permissions of [null, [], ["admin"]]) expect(await set(permissions)).toBe(0);
+    expect(await stored()).toEqual([]);
+  });
+
+  it("makes all rules or none, outside a transaction as well", async () => {
+    await app.call("add_hierarchy", { ...rule, p_permission: "read", p_implies: "admin" });
+    expect(await refusalOf(set(["owner", "admin", "write", "read"]))).toMatchObject({
+      code: "BIZ_CYCLE_HIERARCHY",
+    });
+    expect(await stored()).toEqual(["doc read>admin"]);
+  });
+
+  it("takes its arguments by position", async () => {
+    await app.query("select authz.set_hierarchy('doc', array['admin', 'write'], $1)", [
+      `tenant ${tests}`,
+    ]);
+    expect(await stored()).toEqual(["doc admin>write"]);
+  });
+});
+
 describe("remove_hierarchy", () => {
   it("tells whether there was such a rule", async () => {
     await app.call("add_hierarchy", rule);

@@ -37,6 +37,7 @@ declare
   v_resource_id text;
   v_from_subject_id text;
   v_to_subject_id text;
+  v_subject record;
   v_from record;
 begin
   perform authz._validate_identifier(p_resource_type, 'resource_type');
@@ -63,21 +64,26 @@ begin
     p_namespace
   );
 
-  -- Both are locked, in the order of their keys, since somebody may be giving it back at this moment.
-  perform
-  from (
-    values (p_from_subject_type, v_from_subject_id), (p_to_subject_type, v_to_subject_id)
-  ) s (type, id)
-  join authz.tuples t
-    on t.namespace = p_namespace
-    and t.resource_type = p_resource_type
-    and t.resource_id = v_resource_id
-    and t.relation = p_relation
-    and t.subject_type = s.type
-    and t.subject_id = s.id
-    and coalesce(t.subject_relation, '') = ''
-  order by t.subject_type, t.subject_id
-  for update of t;
+  -- Both are locked, in the order of their keys, since somebody may be giving it back at this moment; one by one,
+  -- since a join would be planned as a scan of all that the resource has.
+  for v_subject in
+    select s.type, s.id
+    from (
+      values (p_from_subject_type, v_from_subject_id), (p_to_subject_type, v_to_subject_id)
+    ) s (type, id)
+    order by s.type collate "C", s.id collate "C"
+  loop
+    perform
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = p_relation
+      and t.subject_type = v_subject.type
+      and t.subject_id = v_subject.id
+      and coalesce(t.subject_relation, '') = ''
+    for update;
+  end loop;
   select t.id, t.expires_at
   into v_from
   from authz.tuples t
