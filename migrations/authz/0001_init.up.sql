@@ -1263,6 +1263,40 @@ begin
 end
 $$;
 
+-- graph/_lock_edges.sql
+-- authz._lock_edges: takes the locks that several kinds of edges need, before any of them is touched.
+--
+-- More than one kind that nests groups or resources takes the lock of the graph, whatever each would need: taking it
+-- after one that is shared could end in a deadlock.
+--
+-- Takes    p_kinds  resource type, relation and subject type of each, with a space between; identifiers have none
+-- Locks    the row of authz.graph_state, or as authz._lock_if_structural for one kind
+create function authz._lock_edges(p_kinds text[], p_namespace text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_structural text[] := array(
+    select distinct k.kind
+    from unnest(p_kinds) k (kind)
+    where split_part(k.kind, ' ', 2) = 'parent'
+      or (split_part(k.kind, ' ', 2) = 'member' and split_part(k.kind, ' ', 3) <> 'user')
+  );
+begin
+  if cardinality(v_structural) > 1 then
+    perform authz._lock_graph(p_namespace);
+  elsif cardinality(v_structural) = 1 then
+    perform authz._lock_if_structural(
+      split_part(v_structural[1], ' ', 1), split_part(v_structural[1], ' ', 2),
+      split_part(v_structural[1], ' ', 3), p_namespace
+    );
+  end if;
+end
+$$;
+
 -- tuples/tables.sql
 -- Ids are kept and compared in Unicode form NFC; what the caller sent stays in *_raw where it differs.
 create table authz.tuples (
@@ -1728,38 +1762,6 @@ begin
 end
 $$;
 
--- tuples/_lock_edges.sql
--- authz._lock_edges: takes the lock of the graph that several kinds of edges need, all of it at once.
---
--- More than one kind takes it whole: raising it from one kind to the next could end in a deadlock.
---
--- Takes    p_kinds  resource type, relation and subject type of each, with a space between; identifiers have none
--- Locks    the row of authz.graph_state, if one of them nests groups or resources
-create function authz._lock_edges(p_kinds text[], p_namespace text)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = authz, pg_temp
-as $$
-declare
-  v_structural text[] := array(
-    select distinct k.kind
-    from unnest(p_kinds) k (kind)
-    where split_part(k.kind, ' ', 2) = 'parent'
-      or (split_part(k.kind, ' ', 2) = 'member' and split_part(k.kind, ' ', 3) <> 'user')
-  );
-begin
-  if cardinality(v_structural) > 1 then
-    perform authz._lock_graph(p_namespace);
-  elsif cardinality(v_structural) = 1 then
-    perform authz._lock_if_structural(
-      split_part(v_structural[1], ' ', 2), split_part(v_structural[1], ' ', 3), p_namespace
-    );
-  end if;
-end
-$$;
-
 -- tuples/_delete_tuples.sql
 -- authz._delete_tuples: deletes rows that the caller has found, and whose edges it has locked.
 --
@@ -2071,8 +2073,9 @@ $$;
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
 --          · BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
---          · BIZ_CYCLE_RESOURCE (PK001)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants of both
+--          · BIZ_CYCLE_RESOURCE (PK001) · BIZ_ISOLATION_LEVEL (25001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants of both
 -- Example  select authz.transfer_tuple('repo', 'api', 'owner', 'user', 'alice', 'user', 'bob');
 create function authz.transfer_tuple(
   p_resource_type text,
@@ -2183,7 +2186,8 @@ $$;
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants
 -- Example  select authz.revoke_subject_grants('user', 'alice');
 create function authz.revoke_subject_grants(
   p_subject_type text,
@@ -2249,7 +2253,8 @@ $$;
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants
 -- Example  select authz.revoke_resource_grants('repo', 'api');
 create function authz.revoke_resource_grants(
   p_resource_type text,
@@ -2611,7 +2616,8 @@ $$;
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_EXPIRATION_FUTURE (23514) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.set_expiration('repo', 'api', 'admin', 'user', 'alice', now() + interval '1 day');
 create function authz.set_expiration(
   p_resource_type text,
@@ -2645,7 +2651,7 @@ begin
   end if;
   perform authz._assert_tenant(p_namespace);
   perform authz._validate_expiration(v_expires_at);
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+  perform authz._lock_if_structural(p_resource_type, p_relation, p_subject_type, p_namespace);
 
   select t.id, t.expires_at
   into v_tuple
@@ -2676,7 +2682,8 @@ $$;
 -- Takes    as authz.set_expiration, without p_expires_at
 -- Returns  whether there is such a grant
 -- Raises   as authz.set_expiration, except for what is about p_expires_at
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.clear_expiration('repo', 'api', 'admin', 'user', 'alice');
 create function authz.clear_expiration(
   p_resource_type text,
@@ -2717,7 +2724,8 @@ $$;
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_INTERVAL_NOT_POSITIVE (22023) · VAL_INTERVAL_TOO_LARGE (22023) · BIZ_TENANT_NOT_SET (42501)
 --          · BIZ_TENANT_MISMATCH (42501) · DATA_GRANT_NOT_FOUND (P0002) · BIZ_GRANT_NO_EXPIRATION (22023)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.extend_expiration('repo', 'api', 'admin', 'user', 'alice', interval '30 days');
 create function authz.extend_expiration(
   p_resource_type text,
@@ -2751,7 +2759,7 @@ begin
   end if;
   perform authz._assert_tenant(p_namespace);
   perform authz._end_after(now(), p_extension, 'extension');
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+  perform authz._lock_if_structural(p_resource_type, p_relation, p_subject_type, p_namespace);
 
   select t.id, t.expires_at
   into v_tuple
@@ -2836,7 +2844,8 @@ $$;
 -- Returns  how many there were
 -- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
 --          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants
 -- Example  select tuples_deleted from authz.cleanup_expired();
 create function authz.cleanup_expired(
   p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')

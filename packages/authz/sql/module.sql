@@ -49,6 +49,7 @@
 \ir graph/_register_type_edge.sql
 \ir graph/_register_types.sql
 \ir graph/_lock_if_structural.sql
+\ir graph/_lock_edges.sql
 
 -- tuples: who has which relation to what
 \ir tuples/tables.sql
@@ -61,7 +62,6 @@
 \ir tuples/write.sql
 \ir tuples/delete_tuple.sql
 \ir tuples/delete.sql
-\ir tuples/_lock_edges.sql
 \ir tuples/_delete_tuples.sql
 \ir tuples/_assert_bulk_relation.sql
 \ir tuples/_write_tuples.sql

@@ -377,7 +377,7 @@ describe("revoke_subject_grants and revoke_resource_grants", () => {
     const before = await graphVersion();
     await app.call("revoke_subject_grants", subject);
     expect(await graphVersion()).toBe(before);
-    await app.call("revoke_resource_grants", { p_resource_type: "doc", p_resource_id: "1" });
+    await app.call("revoke_resource_grants", { p_resource_type: "team", p_resource_id: "all" });
     expect(await graphVersion()).toBeGreaterThan(before);
   });
 

@@ -3,7 +3,8 @@
 -- Takes    as authz.set_expiration, without p_expires_at
 -- Returns  whether there is such a grant
 -- Raises   as authz.set_expiration, except for what is about p_expires_at
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.clear_expiration('repo', 'api', 'admin', 'user', 'alice');
 create function authz.clear_expiration(
   p_resource_type text,

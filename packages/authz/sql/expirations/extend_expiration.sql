@@ -14,7 +14,8 @@
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_INTERVAL_NOT_POSITIVE (22023) · VAL_INTERVAL_TOO_LARGE (22023) · BIZ_TENANT_NOT_SET (42501)
 --          · BIZ_TENANT_MISMATCH (42501) · DATA_GRANT_NOT_FOUND (P0002) · BIZ_GRANT_NO_EXPIRATION (22023)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.extend_expiration('repo', 'api', 'admin', 'user', 'alice', interval '30 days');
 create function authz.extend_expiration(
   p_resource_type text,
@@ -48,7 +49,7 @@ begin
   end if;
   perform authz._assert_tenant(p_namespace);
   perform authz._end_after(now(), p_extension, 'extension');
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+  perform authz._lock_if_structural(p_resource_type, p_relation, p_subject_type, p_namespace);
 
   select t.id, t.expires_at
   into v_tuple

@@ -11,7 +11,8 @@
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_EXPIRATION_FUTURE (23514) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grant
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grant
 -- Example  select authz.set_expiration('repo', 'api', 'admin', 'user', 'alice', now() + interval '1 day');
 create function authz.set_expiration(
   p_resource_type text,
@@ -45,7 +46,7 @@ begin
   end if;
   perform authz._assert_tenant(p_namespace);
   perform authz._validate_expiration(v_expires_at);
-  perform authz._lock_if_structural(p_relation, p_subject_type, p_namespace);
+  perform authz._lock_if_structural(p_resource_type, p_relation, p_subject_type, p_namespace);
 
   select t.id, t.expires_at
   into v_tuple

@@ -11,7 +11,8 @@
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants
 -- Example  select authz.revoke_resource_grants('repo', 'api');
 create function authz.revoke_resource_grants(
   p_resource_type text,

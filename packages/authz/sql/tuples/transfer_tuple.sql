@@ -14,8 +14,9 @@
 --          · VAL_NAMESPACE_WHITESPACE (22023)
 --          · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501)
 --          · BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
---          · BIZ_CYCLE_RESOURCE (PK001)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges, the grants of both
+--          · BIZ_CYCLE_RESOURCE (PK001) · BIZ_ISOLATION_LEVEL (25001)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
+--          containers, the grants of both
 -- Example  select authz.transfer_tuple('repo', 'api', 'owner', 'user', 'alice', 'user', 'bob');
 create function authz.transfer_tuple(
   p_resource_type text,
