@@ -230,9 +230,7 @@ describe("list_expiring", () => {
     return rows[0]?.at as Date;
   };
   const idsWithin = async (within?: string) => {
-    const rows = await app.rows<{ resource_id: string }>("list_expiring", {
-      ...(within === undefined ? {} : { p_within: within }),
-    });
+    const rows = await app.rows<{ resource_id: string }>("list_expiring", { p_within: within });
     return rows.map(({ resource_id: id }) => id);
   };
 
