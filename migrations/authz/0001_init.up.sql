@@ -323,6 +323,43 @@ begin
 end
 $$;
 
+-- validation/_validate_checks.sql
+-- authz._validate_checks: refuses what is not a list of questions, each a subject, a permission and a resource.
+--
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+create function authz._validate_checks(p_checks jsonb)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_position int;
+  v_field text;
+begin
+  if jsonb_typeof(p_checks) is distinct from 'array' then
+    raise exception 'checks must be an array'
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
+  end if;
+  if jsonb_array_length(p_checks) > 1000 then
+    raise exception 'checks has % elements, the most is 1000', jsonb_array_length(p_checks)
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_TOO_LARGE';
+  end if;
+  select c.position, f.field
+  into v_position, v_field
+  from jsonb_array_elements(p_checks) with ordinality c (value, position)
+  cross join unnest(array['subject_type', 'subject_id', 'permission', 'resource_type', 'resource_id']) f (field)
+  where jsonb_typeof(c.value -> f.field) is distinct from 'string'
+  order by c.position
+  limit 1;
+  if found then
+    raise exception 'checks[%] has no %, which must be a string', v_position, v_field
+      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_ELEMENT_INVALID';
+  end if;
+end
+$$;
+
 -- validation/_validate_elements.sql
 -- authz._validate_elements: refuses an array in which something cannot be an id, or an identifier.
 --
@@ -2015,7 +2052,7 @@ $$;
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
---          · VAL_ARRAY_LENGTH (22023)
+--          · VAL_BATCH_INVALID (22023)
 -- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
 -- Example  select authz.grant_to_subjects_bulk('doc', '1', 'read', array['user', 'team'], array['alice', 'eng'], array[null, 'member']);
 create function authz.grant_to_subjects_bulk(
@@ -2047,7 +2084,7 @@ begin
     or (p_subject_relations is not null and cardinality(p_subject_relations) <> v_count)
   then
     raise exception 'subject_types, subject_ids and subject_relations are not of one length'
-      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_LENGTH';
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
   end if;
   return authz._write_tuples(
     p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation, p_subject_types, p_subject_ids,
@@ -2309,7 +2346,7 @@ $$;
 -- tuples/_desired_tuples.sql
 -- authz._desired_tuples: the rows that a list of grants on a resource asks for; their id is the place in the list.
 --
--- Raises   VAL_GRANTS_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
 --          · VAL_EXPIRATION_FUTURE (23514)
 create function authz._desired_tuples(
   p_resource_type text,
@@ -2330,8 +2367,8 @@ declare
   v_tuple authz.tuples;
 begin
   if p_desired is null or jsonb_typeof(p_desired) <> 'array' then
-    raise exception 'desired is not an array of grants'
-      using errcode = '22023', hint = 'postkit:authz:VAL_GRANTS_INVALID';
+    raise exception 'desired must be an array'
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
   end if;
   if jsonb_array_length(p_desired) > 1000 then
     raise exception 'desired has % elements, the most is 1000', jsonb_array_length(p_desired)
@@ -2417,7 +2454,7 @@ $$;
 --          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
 --          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
 --          · VAL_NAMESPACE_WHITESPACE (22023)
---          · VAL_GRANTS_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+--          · VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
 --          · VAL_EXPIRATION_FUTURE (23514) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
 --          · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_PARENT_RELATION (0A000) · BIZ_SELF_MEMBERSHIP (PK001)
 --          · BIZ_CYCLE_GROUP (PK001)
@@ -2941,6 +2978,38 @@ begin
 end
 $$;
 
+-- hierarchy/_follow_rules.sql
+-- authz._follow_rules: what pairs lead to from some starting points, these included, in at most _max_depth() steps.
+--
+-- A type has few rules: following them here takes half the time of a recursive query.
+--
+-- Takes    p_from, p_to  the pairs, in step; null for none
+create function authz._follow_rules(p_start text[], p_from text[], p_to text[])
+returns text[]
+language plpgsql
+immutable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_reached text[] := p_start;
+  v_next text[];
+begin
+  for v_depth in 1..case when p_from is null then 0 else authz._max_depth() end loop
+    v_next := '{}';
+    for v_pair in 1..cardinality(p_from) loop
+      if p_from[v_pair] = any (v_reached) and p_to[v_pair] <> all (v_reached || v_next) then
+        v_next := v_next || p_to[v_pair];
+      end if;
+    end loop;
+    exit when v_next = '{}';
+    v_reached := v_reached || v_next;
+  end loop;
+  return v_reached;
+end
+$$;
+
 -- hierarchy/_implied_by.sql
 -- authz._implied_by: the relations that give one of some permissions on a type of resource, these included.
 --
@@ -2954,10 +3023,8 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 declare
-  v_relations text[] := array_remove(p_permissions, 'parent');
   v_permissions text[];
   v_implied text[];
-  v_next text[];
 begin
   select array_agg(h.permission), array_agg(h.implies)
   into v_permissions, v_implied
@@ -2966,22 +3033,34 @@ begin
     and h.resource_type = p_resource_type
     and h.permission <> 'parent'
     and h.implies <> 'parent';
-  if v_permissions is null then
-    return v_relations;
-  end if;
+  return authz._follow_rules(array_remove(p_permissions, 'parent'), v_implied, v_permissions);
+end
+$$;
 
-  -- A type has few rules: they are followed here in half the time of a recursive query.
-  for v_depth in 1..authz._max_depth() loop
-    v_next := '{}';
-    for v_rule in 1..cardinality(v_permissions) loop
-      if v_implied[v_rule] = any (v_relations) and v_permissions[v_rule] <> all (v_relations || v_next) then
-        v_next := v_next || v_permissions[v_rule];
-      end if;
-    end loop;
-    exit when v_next = '{}';
-    v_relations := v_relations || v_next;
-  end loop;
-  return v_relations;
+-- hierarchy/_implied_from.sql
+-- authz._implied_from: the permissions that some relations give on a type of resource, these included.
+--
+-- The other direction of authz._implied_by.
+create function authz._implied_from(p_resource_type text, p_relations text[], p_namespace text)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_permissions text[];
+  v_implied text[];
+begin
+  select array_agg(h.permission), array_agg(h.implies)
+  into v_permissions, v_implied
+  from authz.permission_hierarchy h
+  where h.namespace = any (array[p_namespace, 'global'])
+    and h.resource_type = p_resource_type
+    and h.permission <> 'parent'
+    and h.implies <> 'parent';
+  return authz._follow_rules(array_remove(p_relations, 'parent'), v_permissions, v_implied);
 end
 $$;
 
@@ -3230,10 +3309,22 @@ create type authz.scope as (
   group_kinds text[],
   group_types text[],
   group_ids text[],
-  group_relations text[]
+  group_relations text[],
+  container_types text[],
+  container_ids text[]
 );
 
-comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), and the relations that would be enough on a type of resource';
+comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
+
+create type authz.containment as (
+  origins text[],
+  types text[],
+  ids text[],
+  distinct_types text[],
+  distinct_ids text[]
+);
+
+comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
 
 -- checks/_scope.sql
 -- authz._scope: who a subject is and what would be enough for him, before any resource is looked at.
@@ -3303,6 +3394,44 @@ begin
 end
 $$;
 
+-- checks/_containers.sql
+-- authz._containers: some resources of one type, and for each what is around it.
+--
+-- Takes    p_resource_ids  in NFC, without repeats
+create function authz._containers(p_resource_type text, p_resource_ids text[], p_namespace text)
+returns authz.containment
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_around authz.containment;
+begin
+  with recursive containers (origin, type, id, depth) as (
+    select r.id collate "C", p_resource_type collate "C", r.id collate "C", 0
+    from unnest(p_resource_ids) r (id)
+    union
+    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    from containers c
+    join authz.tuples t
+      on t.namespace = p_namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where c.depth < authz._max_depth()
+  )
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
+  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  from containers c;
+  return v_around;
+end
+$$;
+
 -- checks/_admitted.sql
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
@@ -3321,41 +3450,18 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_origins text[];
-  v_types text[];
-  v_ids text[];
-  v_kinds text[];
-  v_distinct_ids text[];
+  v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
   v_open_types text[];
   v_open_ids text[];
   v_more_types text[];
   v_more_ids text[];
 begin
-  with recursive containers (origin, type, id, depth) as (
-    select r.id collate "C", p_scope.resource_type collate "C", r.id collate "C", 0
-    from unnest(p_resource_ids) r (id)
-    union
-    select c.origin, t.subject_type, t.subject_id, c.depth + 1
-    from containers c
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.resource_type = c.type
-      and t.resource_id = c.id
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where c.depth < authz._max_depth()
-  )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_origins, v_types, v_ids, v_kinds, v_distinct_ids
-  from containers c;
-
   select array_agg(t.resource_type), array_agg(t.resource_id)
   into v_open_types, v_open_ids
   from authz.tuples t
   where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_kinds)
-    and t.resource_id = any (v_distinct_ids)
+    and t.resource_type = any (v_around.distinct_types)
+    and t.resource_id = any (v_around.distinct_ids)
     and t.subject_type = p_scope.subject_type
     and t.subject_id = p_scope.subject_id
     and t.relation = any (p_scope.relations)
@@ -3367,8 +3473,8 @@ begin
     into v_more_types, v_more_ids
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_kinds)
-      and t.resource_id = any (v_distinct_ids)
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
       and t.subject_type = any (p_scope.group_kinds)
       and t.relation = any (p_scope.relations)
       and (t.expires_at is null or t.expires_at > now())
@@ -3388,9 +3494,69 @@ begin
 
   return array(
     select distinct c.origin
-    from unnest(v_origins, v_types, v_ids) c (origin, type, id)
+    from unnest(v_around.origins, v_around.types, v_around.ids) c (origin, type, id)
     where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
   );
+end
+$$;
+
+-- checks/_permissions.sql
+-- authz._permissions: every permission that a subject has on a resource.
+create function authz._permissions(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text
+)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_scope authz.scope := authz._scope(p_subject_type, p_subject_id, '{}', p_resource_type, p_namespace);
+  v_around authz.containment := authz._containers(
+    p_resource_type, array[normalize(p_resource_id, nfc)], p_namespace
+  );
+  v_relations text[];
+begin
+  v_relations := array(
+    select t.relation
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
+      and t.subject_type = v_scope.subject_type
+      and t.subject_id = v_scope.subject_id
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.resource_type, t.resource_id) in (
+        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
+      )) is true
+    union
+    select t.relation
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = any (v_around.distinct_types)
+      and t.resource_id = any (v_around.distinct_ids)
+      and t.subject_type = any (v_scope.group_kinds)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+      )) is true
+      and ((t.resource_type, t.resource_id) in (
+        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
+      )) is true
+  );
+  return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
 $$;
 
@@ -3500,19 +3666,584 @@ parallel safe
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_permission text;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  for v_permission in select distinct p.permission from unnest(p_permissions) p (permission) loop
-    if not authz.check(p_subject_type, p_subject_id, v_permission, p_resource_type, p_resource_id, p_namespace) then
-      return false;
-    end if;
+  perform authz._warn_tenant(p_namespace);
+  return coalesce(p_permissions, '{}') <@ authz._permissions(
+    p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
+  );
+end
+$$;
+
+-- checks/check_bulk.sql
+-- authz.check_bulk: many checks in one call.
+--
+-- Questions of one subject about one permission on resources of one type are answered together, as cheaply as by
+-- authz.filter_authorized.
+--
+-- Takes    p_checks     at most 1000: [{"subject_type", "subject_id", "permission", "resource_type", "resource_id"}]
+--          p_namespace  tenant; the transaction's by default
+-- Returns  the answers of authz.check, in the order of the questions
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.check_bulk('[{"subject_type": "user", "subject_id": "alice", "permission": "read",
+--            "resource_type": "doc", "resource_id": "1"}]');
+create function authz.check_bulk(
+  p_checks jsonb,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_answers boolean[] := '{}';
+  v_check record;
+  v_admitted text[];
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_checks(p_checks);
+  perform authz._warn_tenant(p_namespace);
+  if p_checks = '[]' then
+    return v_answers;
+  end if;
+
+  v_answers[jsonb_array_length(p_checks)] := null;
+  for v_check in
+    select c.value ->> 'subject_type' as subject_type, c.value ->> 'subject_id' as subject_id,
+      c.value ->> 'permission' as permission, c.value ->> 'resource_type' as resource_type,
+      array_agg(c.position) as positions, array_agg(normalize(c.value ->> 'resource_id', nfc)) as resource_ids
+    from jsonb_array_elements(p_checks) with ordinality c (value, position)
+    group by 1, 2, 3, 4
+  loop
+    v_admitted := authz._admitted(
+      authz._scope(
+        v_check.subject_type, v_check.subject_id, array[v_check.permission], v_check.resource_type, p_namespace
+      ),
+      array(select distinct r.id from unnest(v_check.resource_ids) r (id))
+    );
+    for v_index in 1..cardinality(v_check.positions) loop
+      v_answers[v_check.positions[v_index]] := v_check.resource_ids[v_index] = any (v_admitted);
+    end loop;
   end loop;
-  return true;
+  return v_answers;
+end
+$$;
+
+-- checks/filter_authorized.sql
+-- authz.filter_authorized: those of some resources on which a subject has a permission.
+--
+-- Takes    p_resource_ids  at most 1000
+--          the rest        as authz.check
+-- Returns  the ids as they were given, in byte order of their NFC form, none twice
+-- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.filter_authorized('user', 'alice', 'doc', 'read', '{1,2,3}');
+create function authz.filter_authorized(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_resource_ids text[],
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_admitted text[];
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_batch_size(p_resource_ids, 'resource_ids');
+  perform authz._warn_tenant(p_namespace);
+  v_admitted := authz._admitted(
+    authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace),
+    array(select distinct normalize(r.id, nfc) from unnest(p_resource_ids) r (id) where r.id is not null)
+  );
+  return array(
+    select min(r.id collate "C")
+    from unnest(p_resource_ids) r (id)
+    where (normalize(r.id, nfc) in (select a.id from unnest(v_admitted) a (id))) is true
+    group by normalize(r.id, nfc)
+    order by normalize(r.id, nfc) collate "C"
+  );
+end
+$$;
+
+-- checks/list_permissions.sql
+-- authz.list_permissions: every permission that a subject has on a resource.
+--
+-- What authz.check would answer yes to: granted to it or to a group it is in, on the resource or on a container around
+-- it, and all that these imply on the resource's type.
+--
+-- Takes    as authz.check
+-- Returns  one row a permission, in byte order
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.list_permissions('user', 'alice', 'repo', 'api');
+create function authz.list_permissions(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns table (permission text)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  return query
+  select p.permission
+  from unnest(authz._permissions(
+    p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
+  )) p (permission)
+  order by p.permission collate "C";
+end
+$$;
+
+-- resources/_open_containers.sql
+-- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
+--
+-- Takes    p_types  the types of containers to look for
+create function authz._open_containers(p_scope authz.scope, p_types text[])
+returns authz.containment
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_open authz.containment;
+begin
+  select array_agg(o.type), array_agg(o.id)
+  into v_open.types, v_open.ids
+  from (
+    select t.resource_type, t.resource_id
+    from authz.tuples t
+    where t.namespace = p_scope.namespace
+      and t.subject_type = p_scope.subject_type
+      and t.subject_id = p_scope.subject_id
+      and t.resource_type = any (p_types)
+      and t.relation = any (p_scope.relations)
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    union
+    select t.resource_type, t.resource_id
+    from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.subject_type = m.type
+      and t.subject_id = m.id
+      and t.resource_type = any (p_types)
+      and t.relation = any (p_scope.relations)
+      and (t.subject_relation is null or t.subject_relation = m.relation)
+      and (t.expires_at is null or t.expires_at > now())
+  ) o (type, id);
+  return v_open;
+end
+$$;
+
+-- resources/_containers_within.sql
+-- authz._containers_within: some containers and all containers in them.
+--
+-- One level less than a check climbs, since the resources that are looked for are a level below.
+--
+-- Takes    p_types  the types of containers to look for
+create function authz._containers_within(p_containers authz.containment, p_types text[], p_namespace text)
+returns authz.containment
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_within authz.containment;
+begin
+  with recursive within (type, id, depth) as (
+    select c.type collate "C", c.id collate "C", 1
+    from unnest(p_containers.types, p_containers.ids) c (type, id)
+    union
+    select t.resource_type, t.resource_id, w.depth + 1
+    from within w
+    join authz.tuples t
+      on t.namespace = p_namespace
+      and t.subject_type = w.type
+      and t.subject_id = w.id
+      and t.resource_type = any (p_types)
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where w.depth < authz._max_depth()
+  )
+  select array_agg(w.type), array_agg(w.id)
+  into v_within.types, v_within.ids
+  from (select distinct w.type, w.id from within w) w;
+  return v_within;
+end
+$$;
+
+-- resources/_spelled.sql
+-- authz._spelled: ids as they were sent, for ids in NFC.
+--
+-- Hardly any id is sent in another form; the index of those that were tells at once that there are none.
+--
+-- Returns  the ids in the same order; of one that was sent in several forms, one of them
+create function authz._spelled(p_resource_type text, p_resource_ids text[], p_namespace text)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.resource_type = p_resource_type
+    and t.resource_id_raw is not null;
+  if not found then
+    return p_resource_ids;
+  end if;
+  return array(
+    select coalesce((
+      select min(t.resource_id_raw)
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = p_resource_type
+        and t.resource_id = r.id
+        and t.resource_id_raw is not null
+    ), r.id)
+    from unnest(p_resource_ids) with ordinality r (id, position)
+    order by r.position
+  );
+end
+$$;
+
+-- resources/list_resources.sql
+-- authz.list_resources: a page of the resources of a type on which a subject has a permission.
+--
+-- Those in a container that is open to the subject are among them. What is open to it is found again for each page;
+-- of what is in there, no more is read than the page needs.
+--
+-- Takes    p_subject_type, p_subject_id    who asks
+--          p_resource_type, p_permission   for what
+--          p_namespace                     tenant; the transaction's by default
+--          p_limit                         ids on the page, 1 to 1000
+--          p_cursor                        last id of the page before
+-- Returns  one row a resource, in byte order of the NFC form of the id, which comes as it was sent
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.list_resources('user', 'alice', 'doc', 'read');
+create function authz.list_resources(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_limit int default 100,
+  p_cursor text default null
+)
+returns table (resource_id text)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_scope authz.scope;
+  v_types text[];
+  v_open authz.containment;
+  v_after text := coalesce(normalize(p_cursor, nfc), '');
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._validate_limit(p_limit);
+  perform authz._warn_tenant(p_namespace);
+  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
+  v_types := authz._container_types(p_resource_type, p_namespace);
+  if v_types <> '{}' then
+    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
+  end if;
+
+  -- Each source is read in the order of its index and gives a page at most.
+  return query
+  select s.id
+  from unnest(authz._spelled(
+    p_resource_type,
+    array(
+      select own.resource_id
+      from unnest(v_scope.relations) r (relation)
+      cross join lateral (
+        select distinct t.resource_id
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.subject_type = v_scope.subject_type
+          and t.subject_id = v_scope.subject_id
+          and t.resource_type = p_resource_type
+          and t.relation = r.relation
+          and t.resource_id > v_after
+          and t.subject_relation is null
+          and (t.expires_at is null or t.expires_at > now())
+        order by t.resource_id
+        limit p_limit
+      ) own
+      union
+      select groups.resource_id
+      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+      cross join unnest(v_scope.relations) r (relation)
+      cross join lateral (
+        select distinct t.resource_id
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.subject_type = m.type
+          and t.subject_id = m.id
+          and t.resource_type = p_resource_type
+          and t.relation = r.relation
+          and t.resource_id > v_after
+          and (t.subject_relation is null or t.subject_relation = m.relation)
+          and (t.expires_at is null or t.expires_at > now())
+        order by t.resource_id
+        limit p_limit
+      ) groups
+      union
+      select contained.resource_id
+      from unnest(v_open.types, v_open.ids) c (type, id)
+      cross join lateral (
+        select distinct t.resource_id
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.subject_type = c.type
+          and t.subject_id = c.id
+          and t.resource_type = p_resource_type
+          and t.relation = 'parent'
+          and t.resource_id > v_after
+          and t.subject_relation is null
+          and (t.expires_at is null or t.expires_at > now())
+        order by t.resource_id
+        limit p_limit
+      ) contained
+      order by 1
+      limit p_limit
+    ),
+    p_namespace
+  )) with ordinality s (id, position)
+  order by s.position;
+end
+$$;
+
+-- resources/visible_ids.sql
+-- authz.visible_ids: every resource of a type on which a subject has a permission.
+--
+-- Made to filter a table of the application's own, in a form that uses the index of its key:
+-- d.id = any (array(select unnest(authz.visible_ids(…))::uuid)). The cost grows with the number of ids; where a subject
+-- sees most of a large table, authz.is_visible is the better way.
+--
+-- Takes    p_subject_type, p_subject_id    who asks
+--          p_resource_type, p_permission   for what
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  the ids in no order, none twice; one that was sent in another Unicode form than NFC in each form
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select unnest(authz.visible_ids('user', 'alice', 'doc', 'read'));
+create function authz.visible_ids(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_scope authz.scope;
+  v_types text[];
+  v_open authz.containment;
+  v_ids text[];
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
+  v_types := authz._container_types(p_resource_type, p_namespace);
+  if v_types <> '{}' then
+    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
+  end if;
+
+  v_ids := array(
+    select o.id
+    from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
+    union
+    select t.resource_id
+    from unnest(v_open.types, v_open.ids) c (type, id)
+    join authz.tuples t
+      on t.namespace = p_namespace
+      and t.subject_type = c.type
+      and t.subject_id = c.id
+      and t.resource_type = p_resource_type
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+  );
+  return v_ids || array(
+    select distinct t.resource_id_raw
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.resource_type = p_resource_type
+      and t.resource_id_raw is not null
+      and (t.resource_id in (select i.id from unnest(v_ids) i (id))) is true
+  );
+end
+$$;
+
+-- resources/visibility.sql
+-- authz.visibility: what decides which resources of a type a subject has a permission on, worked out once for
+-- authz.is_visible to be asked of each row.
+--
+-- Takes    as authz.visible_ids
+-- Returns  a value for authz.is_visible in the same statement; it holds only while nothing changes
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select * from docs d
+--          where authz.is_visible((select authz.visibility('user', 'alice', 'doc', 'read')), d.id::text)
+--          order by d.created_at desc limit 20;
+create function authz.visibility(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns authz.scope
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_scope authz.scope;
+  v_open authz.containment;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
+  v_open := authz._open_containers(v_scope, authz._container_types(p_resource_type, p_namespace));
+  v_scope.container_types := v_open.types;
+  v_scope.container_ids := v_open.ids;
+  return v_scope;
+end
+$$;
+
+-- resources/is_visible.sql
+-- authz.is_visible: whether a resource is among those that authz.visibility was worked out for.
+--
+-- Gives the answer of authz.check for a fraction of its cost a row. Best where most rows are visible and a page ends
+-- the search early; where few are, authz.visible_ids looks at those alone.
+--
+-- Takes    p_visibility   from authz.visibility, as an uncorrelated sub-select so that it is worked out once
+--          p_resource_id  the row's id
+-- Example  select authz.is_visible(authz.visibility('user', 'alice', 'doc', 'read'), '1');
+create function authz.is_visible(p_visibility authz.scope, p_resource_id text)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_resource_id text := normalize(p_resource_id, nfc);
+begin
+  if p_visibility.container_ids is not null and exists (
+    with recursive containers (type, id, depth) as (
+      select p_visibility.resource_type collate "C", v_resource_id collate "C", 0
+      union
+      select t.subject_type, t.subject_id, c.depth + 1
+      from containers c
+      join authz.tuples t
+        on t.namespace = p_visibility.namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      where c.depth < authz._max_depth()
+    )
+    select
+    from containers c
+    where ((c.type, c.id) in (
+      select o.type, o.id from unnest(p_visibility.container_types, p_visibility.container_ids) o (type, id)
+    )) is true
+  ) then
+    return true;
+  end if;
+
+  perform
+  from authz.tuples t
+  where t.namespace = p_visibility.namespace
+    and t.resource_type = p_visibility.resource_type
+    and t.resource_id = v_resource_id
+    and t.subject_type = p_visibility.subject_type
+    and t.subject_id = p_visibility.subject_id
+    and t.relation = any (p_visibility.relations)
+    and t.subject_relation is null
+    and (t.expires_at is null or t.expires_at > now());
+  if found or p_visibility.group_kinds is null then
+    return found;
+  end if;
+  return exists (
+    select
+    from authz.tuples t
+    where t.namespace = p_visibility.namespace
+      and t.resource_type = p_visibility.resource_type
+      and t.resource_id = v_resource_id
+      and t.subject_type = any (p_visibility.group_kinds)
+      and t.relation = any (p_visibility.relations)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+          m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+      )) is true
+  );
 end
 $$;
 

@@ -8,8 +8,8 @@ import { maintenance, type Maintenance } from "./maintenance.ts";
 import { tuples, type Tuples } from "./tuples.ts";
 
 /** The typed client of authz: one method a function of the schema, flat. */
-export interface AuthzClient extends Tuples, Hierarchy, Checks, Resources, Audit, Maintenance {}
-export interface AuthzClient extends Tuples, Expirations, Hierarchy, Checks, Resources, Audit {}
+export interface AuthzClient
+  extends Tuples, Expirations, Hierarchy, Checks, Resources, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller): AuthzClient {
   return Object.freeze({

@@ -163,7 +163,7 @@ export interface Tuples {
    * @returns what was changed, nothing else
    * @throws `authz.VAL_IDENTIFIER_*`, `authz.VAL_ID_*`, `authz.VAL_NAMESPACE_*`, `authz.VAL_KEY_TOO_LONG`
    * @throws `authz.VAL_ARRAY_ELEMENT_INVALID`, also for one grant with two ends; `authz.VAL_BATCH_TOO_LARGE`,
-   * `authz.VAL_GRANTS_INVALID`, `authz.VAL_EXPIRATION_FUTURE`
+   * `authz.VAL_BATCH_INVALID`, `authz.VAL_EXPIRATION_FUTURE`
    * @throws `authz.BIZ_BULK_PARENT_RELATION`, `authz.BIZ_SELF_MEMBERSHIP`, `authz.BIZ_CYCLE_GROUP`
    */
   syncGrants(

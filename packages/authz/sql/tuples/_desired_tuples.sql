@@ -1,6 +1,6 @@
 -- authz._desired_tuples: the rows that a list of grants on a resource asks for; their id is the place in the list.
 --
--- Raises   VAL_GRANTS_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
 --          · VAL_EXPIRATION_FUTURE (23514)
 create function authz._desired_tuples(
   p_resource_type text,
@@ -21,8 +21,8 @@ declare
   v_tuple authz.tuples;
 begin
   if p_desired is null or jsonb_typeof(p_desired) <> 'array' then
-    raise exception 'desired is not an array of grants'
-      using errcode = '22023', hint = 'postkit:authz:VAL_GRANTS_INVALID';
+    raise exception 'desired must be an array'
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
   end if;
   if jsonb_array_length(p_desired) > 1000 then
     raise exception 'desired has % elements, the most is 1000', jsonb_array_length(p_desired)

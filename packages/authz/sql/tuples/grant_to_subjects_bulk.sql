@@ -17,7 +17,7 @@
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
---          · VAL_ARRAY_LENGTH (22023)
+--          · VAL_BATCH_INVALID (22023)
 -- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
 -- Example  select authz.grant_to_subjects_bulk('doc', '1', 'read', array['user', 'team'], array['alice', 'eng'], array[null, 'member']);
 create function authz.grant_to_subjects_bulk(
@@ -49,7 +49,7 @@ begin
     or (p_subject_relations is not null and cardinality(p_subject_relations) <> v_count)
   then
     raise exception 'subject_types, subject_ids and subject_relations are not of one length'
-      using errcode = '22023', hint = 'postkit:authz:VAL_ARRAY_LENGTH';
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
   end if;
   return authz._write_tuples(
     p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation, p_subject_types, p_subject_ids,

@@ -888,7 +888,7 @@ function arrayCases(): RefusalCase[] {
     title: `grant_to_subjects_bulk: arrays that differ in length, ${JSON.stringify(part)}`,
     name: "grant_to_subjects_bulk",
     args: { ...shapes.grant_to_subjects_bulk.valid, ...part },
-    code: "VAL_ARRAY_LENGTH",
+    code: "VAL_BATCH_INVALID",
     sqlstate: "22023",
     message: /not of one length/,
     onlySql: "a client takes subjects, not parts of them",
@@ -978,10 +978,10 @@ function syncCases(): RefusalCase[] {
           ),
         ),
     ),
-    refuse("no list", null, "VAL_GRANTS_INVALID", /^desired is not an array/, {
+    refuse("no list", null, "VAL_BATCH_INVALID", /^desired must be an array/, {
       args: { ...shapes.sync_grants.valid, p_desired: null },
     }),
-    refuse("an object for a list", {}, "VAL_GRANTS_INVALID", /^desired is not an array/, {
+    refuse("an object for a list", {}, "VAL_BATCH_INVALID", /^desired must be an array/, {
       onlySql,
     }),
     refuse("a text in the list", ["read"], invalid, /^desired\[1\] is not an object/, { onlySql }),
