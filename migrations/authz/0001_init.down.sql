@@ -1,5 +1,9 @@
 -- destroys data: authz.audit_events, authz.graph_state, authz.permission_hierarchy, authz.tuples, authz.type_edges
 drop function authz._grant(text,text);
+drop function authz.get_stats(text);
+drop function authz.verify_integrity(text);
+drop function authz._find_cycle(text,text);
+drop function authz._describe_cycle(text[],integer[]);
 drop function authz.is_visible(authz.scope,text);
 drop function authz.visibility(text,text,text,text,text);
 drop function authz.visible_ids(text,text,text,text,text);
@@ -64,6 +68,12 @@ drop function authz._container_types(text,text);
 drop function authz._lock_graph(text);
 drop table authz.type_edges;
 drop table authz.graph_state;
+drop function authz._audit_default_has_rows();
+drop function authz.drop_audit_partitions(integer);
+drop function authz.ensure_audit_partitions(integer);
+drop function authz.create_audit_partition(integer,integer);
+drop function authz._attach_audit_partition(text,timestamp with time zone,timestamp with time zone);
+drop function authz._audit_partitions();
 drop function authz.get_audit_events(integer,text,text,text,text,text,text,text,text);
 drop function authz._decode_audit_cursor(text);
 drop function authz._encode_audit_cursor(timestamp with time zone,bigint);
