@@ -1,23 +1,6 @@
 export { authz } from "./module.ts";
 export type { AuthzClient } from "./client.ts";
 export { authzErrors, type AuthzErrorCode } from "./errors.ts";
-export type {
-  AuditEvent,
-  AuditMonth,
-  AuditQuery,
-  DropPartitionsOptions,
-  EnsurePartitionsOptions,
-} from "./audit.ts";
-export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
-export type { ResourceInput, SubjectInput } from "./references.ts";
-export type { GrantOptions, GrantTarget } from "./tuples.ts";
-export type { AuditEvent, AuditQuery } from "./audit.ts";
-export type {
-  ExpirationOptions,
-  ExpiringGrant,
-  ExpiringQuery,
-  ExtensionOptions,
-} from "./expirations.ts";
 export type { GrantTarget, ResourceInput, SubjectInput } from "./references.ts";
 export type {
   DesiredGrant,
@@ -27,6 +10,20 @@ export type {
   SubjectsTarget,
   TransferTarget,
 } from "./tuples.ts";
+export type {
+  ExpirationOptions,
+  ExpiringGrant,
+  ExpiringQuery,
+  ExtensionOptions,
+} from "./expirations.ts";
 export type { Check } from "./checks.ts";
 export type { ColumnType, ResourcePage, SqlFilterOptions } from "./resources.ts";
 export type { SqlFragment } from "./sql-fragment.ts";
+export type {
+  AuditEvent,
+  AuditMonth,
+  AuditQuery,
+  DropPartitionsOptions,
+  EnsurePartitionsOptions,
+} from "./audit.ts";
+export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";

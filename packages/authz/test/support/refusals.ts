@@ -819,6 +819,10 @@ function monthCases(): RefusalCase[] {
         ...month,
         ...(value === null ? { onlySql: "undefined is the default" } : {}),
       })),
+    ),
+  ];
+}
+
 function optionalFieldCases(): RefusalCase[] {
   const optional = [
     ["revoke_subject_grants", "resource_type"],
