@@ -236,7 +236,7 @@ describe("sqlFilter", () => {
   it.each(["id; drop table docs", "id)", "", "d.", ".id", "a.b.c.d", 'd."id', "d id", "1"])(
     "refuses %j as a column",
     (column) => {
-      expect(() => filterOf("text", "set", { column })).toThrowError(
+      expect(() => filterOf("text", "set", { column })).toThrow(
         expect.objectContaining({ code: "VAL_IDENTIFIER_FORMAT" }),
       );
     },
@@ -252,7 +252,7 @@ describe("sqlFilter", () => {
   it("refuses a mode, a type and a subject that it does not know", () => {
     const thrown = (change: object) => {
       try {
-        filterOf("text", "set", change as Partial<SqlFilterOptions>);
+        filterOf("text", "set", change);
       } catch (error) {
         return isPostkitError(error) ? error.code : error;
       }

@@ -431,6 +431,7 @@ function nullNamespaceCases(): RefusalCase[] {
     "list_resources",
     "visible_ids",
     "visibility",
+    "list_expiring",
     "get_audit_events",
     "verify_integrity",
     "get_stats",
@@ -444,17 +445,6 @@ function nullNamespaceCases(): RefusalCase[] {
     message: /^namespace is null$/,
     onlySql: "a client always has a namespace",
   }));
-  return (["check", "check_any", "check_all", "list_expiring", "get_audit_events"] as const).map(
-    (name) => ({
-      title: `${name}: a namespace that is null`,
-      name,
-      args: { ...shapes[name].valid, p_namespace: null },
-      code: "VAL_NAMESPACE_NULL",
-      sqlstate: "22004",
-      message: /^namespace is null$/,
-      onlySql: "a client always has a namespace",
-    }),
-  );
 }
 
 function tenantCases(): RefusalCase[] {
