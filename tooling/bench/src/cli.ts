@@ -6,9 +6,10 @@ import { parseArgs } from "node:util";
 import { acquireServer, createTestDatabase, newRunId, type ServerOfRun } from "@postkit/testkit";
 import { measure, type MeasureOptions } from "./measure.ts";
 import { report } from "./report.ts";
-import type { Bench } from "./shape.ts";
+import type { Bench, BenchSettings } from "./shape.ts";
 
-const usage = "usage: npm run bench -- <module> [--only <file>] [--rounds 7] [--slice-ms 400]";
+const usage =
+  "usage: npm run bench -- <module> [--only <file>] [--rounds 7] [--slice-ms 400] [--scale 1]";
 
 /** Runs the benchmarks of a module on a server of its own, prints them and writes them as JSON. */
 async function main(): Promise<number> {
@@ -18,6 +19,7 @@ async function main(): Promise<number> {
       only: { type: "string" },
       rounds: { type: "string", default: "7" },
       "slice-ms": { type: "string", default: "400" },
+      scale: { type: "string", default: "1" },
     },
   });
   const [module] = positionals;
@@ -29,7 +31,11 @@ async function main(): Promise<number> {
   const files = readdirSync(folder).filter(
     (file) => file.endsWith(".bench.ts") && file.includes(values.only ?? ""),
   );
-  const options = { rounds: Number(values.rounds), sliceMs: Number(values["slice-ms"]) };
+  const options = {
+    rounds: Number(values.rounds),
+    sliceMs: Number(values["slice-ms"]),
+    scale: Number(values.scale),
+  };
   // Without the statistics that tests read, whose cost grows with a statement's length.
   await using server = await acquireServer({ settings: { max_connections: 200 } });
   const run: ServerOfRun = { url: server.url, version: server.version, runId: newRunId() };
@@ -40,7 +46,7 @@ async function main(): Promise<number> {
 interface FileRun {
   readonly module: string;
   readonly file: string;
-  readonly options: MeasureOptions;
+  readonly options: Omit<MeasureOptions, "clients"> & BenchSettings;
   readonly run: ServerOfRun;
 }
 
@@ -49,9 +55,9 @@ async function runFile({ module, file, options, run }: FileRun): Promise<void> {
     bench: Bench;
   };
   await using database = await createTestDatabase({ server: run });
-  const { shapes, close } = await bench.prepare(database);
+  const { shapes, close } = await bench.prepare(database, options);
   try {
-    const measurements = await measure(shapes, options);
+    const measurements = await measure(shapes, { ...options, clients: bench.clients ?? 1 });
     console.log(
       `\n${bench.name}: PostgreSQL ${run.version}, Node ${process.version}, ${cpus().length} cores`,
     );

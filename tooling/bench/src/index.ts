@@ -1,1 +1,1 @@
-export type { Bench, Shape } from "./shape.ts";
+export type { Bench, BenchSettings, Shape } from "./shape.ts";

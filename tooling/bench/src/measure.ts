@@ -6,6 +6,8 @@ export interface MeasureOptions {
   readonly rounds: number;
   /** Time a shape gets in each round. @defaultValue 400 */
   readonly sliceMs: number;
+  /** Operations under way at once, unless a shape has its own number. @defaultValue 1 */
+  readonly clients?: number;
 }
 
 /** What was seen of one shape. */
@@ -25,6 +27,7 @@ export interface Measurement {
   readonly ratioLow?: number;
   readonly ratioHigh?: number;
   readonly ratioMax?: number;
+  readonly maxMs?: number;
 }
 
 /**
@@ -33,21 +36,26 @@ export interface Measurement {
  */
 export async function measure(
   shapes: readonly Shape[],
-  { rounds, sliceMs }: MeasureOptions,
+  { rounds, sliceMs, clients = 1 }: MeasureOptions,
 ): Promise<Measurement[]> {
-  for (const shape of shapes) await timeSlice(shape, sliceMs);
+  for (const shape of shapes) await timeSlices(shape, sliceMs, clients);
   const seen = new Map(
     shapes.map((shape) => [shape.name, { means: [] as number[], times: [] as number[] }]),
   );
   for (let round = 0; round < rounds; round += 1) {
     for (const shape of round % 2 === 0 ? shapes : shapes.toReversed()) {
-      const times = await timeSlice(shape, sliceMs);
+      const times = await timeSlices(shape, sliceMs, clients);
       const samples = seen.get(shape.name);
       samples?.means.push(times.reduce((sum, time) => sum + time, 0) / times.length);
       samples?.times.push(...times);
     }
   }
   return shapes.map((shape) => summarize(shape, seen));
+}
+
+async function timeSlices(shape: Shape, sliceMs: number, clients: number): Promise<number[]> {
+  const running = Array.from({ length: shape.clients ?? clients }, () => timeSlice(shape, sliceMs));
+  return (await Promise.all(running)).flat();
 }
 
 /** Times of single operations in microseconds, for as long as a slice lasts. */
@@ -74,6 +82,7 @@ function summarize(shape: Shape, seen: Samples): Measurement {
     highUs: Math.max(...means),
     p99Us: quantile(times, 0.99),
     operations: times.length,
+    ...(shape.maxMs === undefined ? {} : { maxMs: shape.maxMs }),
   };
   if (shape.baseline === undefined) return measured;
   const baseline = samplesOf(seen, shape.baseline).means;

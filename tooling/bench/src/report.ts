@@ -19,7 +19,9 @@ export function report(measurements: readonly Measurement[]): string {
   ]);
 }
 
-function verdict({ ratio: reached, ratioMax }: Measurement): string {
+function verdict({ ratio: reached, ratioMax, medianUs, maxMs }: Measurement): string {
+  if (maxMs !== undefined)
+    return `${medianUs <= maxMs * 1_000 ? "met" : "MISSED"}, at most ${maxMs} ms`;
   if (reached === undefined || ratioMax === undefined) return "";
   return `${reached <= ratioMax ? "met" : "MISSED"}, at most ${ratioMax}`;
 }
