@@ -1361,9 +1361,10 @@ comment on table authz.tuples is 'Resource has relation to subject, optionally o
 create unique index tuples_key_idx on authz.tuples
   (namespace, resource_type, resource_id, subject_type, subject_id, relation, coalesce(subject_relation, ''));
 
--- What a subject holds, by type of resource: memberships, children of a container, pages of resources.
+-- What a subject holds, by type of resource: memberships, children of a container, pages of resources. Either index
+-- finds a grant of known ends at once, so that it does not matter which the planner takes.
 create index tuples_subject_idx on authz.tuples
-  (namespace, subject_type, subject_id, resource_type, relation, resource_id)
+  (namespace, subject_type, subject_id, resource_type, resource_id, relation)
   include (subject_relation, expires_at);
 
 create index tuples_parent_idx on authz.tuples (namespace, resource_type, resource_id)
@@ -1429,12 +1430,17 @@ begin
       union
       select t.resource_type, t.resource_id
       from reached r
-      join authz.tuples t
-        on t.namespace = p_namespace
-        and t.subject_type = r.type
-        and t.subject_id = r.id
-        and t.resource_type = any (v_group_types)
-        and t.relation = 'member'
+      cross join unnest(v_group_types) g (type)
+      cross join lateral (
+        select m.resource_type, m.resource_id
+        from authz.tuples m
+        where m.namespace = p_namespace
+          and m.subject_type = r.type
+          and m.subject_id = r.id
+          and m.resource_type = g.type
+          and m.relation = 'member'
+        offset 0
+      ) t
     )
     select from reached r where r.type = p_to_type and r.id = p_to_id
   );
@@ -3319,9 +3325,7 @@ comment on type authz.scope is 'A subject, what it holds on groups (three arrays
 create type authz.containment as (
   origins text[],
   types text[],
-  ids text[],
-  distinct_types text[],
-  distinct_ids text[]
+  ids text[]
 );
 
 comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
@@ -3331,7 +3335,9 @@ comment on type authz.containment is 'Resources and what is around them: origins
 --
 -- A subject stands for the groups it holds anything on, and through member edges for those around them. An edge with
 -- a subject_relation admits only those who hold that relation on the group, at every level. Only types that are
--- subjects of something are groups, so that what he holds on a thousand documents is not read.
+-- subjects of something are groups, so that what he holds on a thousand documents is not read. "offset 0" keeps the
+-- planner from reading all of a subject's grants and joining the types afterwards, which is cheaper for most subjects
+-- and ruinous for some.
 --
 -- Takes    p_permissions    one of these is asked for
 -- Returns  the scope; its group arrays are null for a subject in no group
@@ -3365,26 +3371,36 @@ begin
     return v_scope;
   end if;
   with recursive memberships (type, id, relation, depth) as (
-    select t.resource_type, t.resource_id, t.relation, 1
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.subject_type = p_subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.resource_type = any (v_group_types)
-      and t.subject_relation is null
-      and t.relation <> 'parent'
-      and (t.expires_at is null or t.expires_at > now())
+    select h.resource_type, h.resource_id, h.relation, 1
+    from unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = p_subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.resource_type = g.type
+        and t.subject_relation is null
+        and t.relation <> 'parent'
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.resource_type, t.resource_id, t.relation, m.depth + 1
+    select h.resource_type, h.resource_id, h.relation, m.depth + 1
     from memberships m
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (v_group_types)
-      and t.relation = 'member'
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = g.type
+        and t.relation = 'member'
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     where m.depth < authz._max_depth()
   )
   select array_agg(distinct m.type), array_agg(m.type), array_agg(m.id), array_agg(m.relation)
@@ -3425,8 +3441,8 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
+  into v_around.origins, v_around.types, v_around.ids
   from containers c;
   return v_around;
 end
@@ -3435,8 +3451,8 @@ $$;
 -- checks/_admitted.sql
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
--- Parent edges hold containers together and give nothing themselves. Arrays carry the containers from one statement to
--- the next, so that each index is walked once for all of them.
+-- Parent edges hold containers together and give nothing themselves. Each container is looked at once for all resources
+-- that are in it, with a probe for the subject and one for each type of its groups.
 --
 -- Takes    p_resource_ids  in NFC, without repeats
 -- Returns  the ids that are admitted, in no order
@@ -3453,43 +3469,51 @@ declare
   v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
   v_open_types text[];
   v_open_ids text[];
-  v_more_types text[];
-  v_more_ids text[];
 begin
-  select array_agg(t.resource_type), array_agg(t.resource_id)
+  select array_agg(c.type), array_agg(c.id)
   into v_open_types, v_open_ids
-  from authz.tuples t
-  where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_around.distinct_types)
-    and t.resource_id = any (v_around.distinct_ids)
-    and t.subject_type = p_scope.subject_type
-    and t.subject_id = p_scope.subject_id
-    and t.relation = any (p_scope.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-
-  if p_scope.group_kinds is not null then
-    select array_agg(t.resource_type), array_agg(t.resource_id)
-    into v_more_types, v_more_ids
+  from (select distinct a.type, a.id from unnest(v_around.types, v_around.ids) a (type, id)) c
+  where exists (
+    select
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (p_scope.group_kinds)
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.subject_type = p_scope.subject_type
+      and t.subject_id = p_scope.subject_id
       and t.relation = any (p_scope.relations)
+      and t.subject_relation is null
       and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-      )) is true;
-    v_open_types := v_open_types || v_more_types;
-    v_open_ids := v_open_ids || v_more_ids;
-  end if;
+    offset 0
+  )
+  or exists (
+    select
+    from unnest(p_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and t.relation = any (p_scope.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+    )) is true
+    offset 0
+  );
   if v_open_types is null then
     return '{}';
+  end if;
+  if cardinality(p_resource_ids) = 1 then
+    return p_resource_ids;
   end if;
 
   return array(
@@ -3525,36 +3549,41 @@ declare
   v_relations text[];
 begin
   v_relations := array(
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = v_scope.subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select h.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = v_scope.subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (v_scope.group_kinds)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
-      )) is true
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select g.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join unnest(v_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.relation, t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    )) is true
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
@@ -3841,25 +3870,35 @@ begin
   into v_open.types, v_open.ids
   from (
     select t.resource_type, t.resource_id
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    from unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = p_scope.subject_type
+        and t.subject_id = p_scope.subject_id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
     union
     select t.resource_type, t.resource_id
     from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
   ) o (type, id);
   return v_open;
 end
@@ -3887,16 +3926,21 @@ begin
     select c.type collate "C", c.id collate "C", 1
     from unnest(p_containers.types, p_containers.ids) c (type, id)
     union
-    select t.resource_type, t.resource_id, w.depth + 1
+    select e.resource_type, e.resource_id, w.depth + 1
     from within w
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = w.type
-      and t.subject_id = w.id
-      and t.resource_type = any (p_types)
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = w.type
+        and t.subject_id = w.id
+        and t.resource_type = c.type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
     where w.depth < authz._max_depth()
   )
   select array_agg(w.type), array_agg(w.id)
@@ -3999,16 +4043,15 @@ begin
     p_resource_type,
     array(
       select own.resource_id
-      from unnest(v_scope.relations) r (relation)
-      cross join lateral (
+      from (
         select distinct t.resource_id
         from authz.tuples t
         where t.namespace = p_namespace
           and t.subject_type = v_scope.subject_type
           and t.subject_id = v_scope.subject_id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and t.subject_relation is null
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4017,7 +4060,6 @@ begin
       union
       select groups.resource_id
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-      cross join unnest(v_scope.relations) r (relation)
       cross join lateral (
         select distinct t.resource_id
         from authz.tuples t
@@ -4025,8 +4067,8 @@ begin
           and t.subject_type = m.type
           and t.subject_id = m.id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and (t.subject_relation is null or t.subject_relation = m.relation)
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4106,16 +4148,20 @@ begin
     select o.id
     from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
     union
-    select t.resource_id
+    select e.resource_id
     from unnest(v_open.types, v_open.ids) c (type, id)
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = c.type
-      and t.subject_id = c.id
-      and t.resource_type = p_resource_type
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join lateral (
+      select t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = c.type
+        and t.subject_id = c.id
+        and t.resource_type = p_resource_type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
   );
   return v_ids || array(
     select distinct t.resource_id_raw
@@ -4228,21 +4274,26 @@ begin
   end if;
   return exists (
     select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = any (p_visibility.group_kinds)
-      and t.relation = any (p_visibility.relations)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-          m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
+    from unnest(p_visibility.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_visibility.namespace
+        and t.resource_type = p_visibility.resource_type
+        and t.resource_id = v_resource_id
+        and t.subject_type = k.type
+        and t.relation = any (p_visibility.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+        m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+    )) is true
   );
 end
 $$;

@@ -28,8 +28,8 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
+  into v_around.origins, v_around.types, v_around.ids
   from containers c;
   return v_around;
 end

@@ -22,36 +22,41 @@ declare
   v_relations text[];
 begin
   v_relations := array(
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = v_scope.subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select h.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = v_scope.subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (v_scope.group_kinds)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
-      )) is true
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select g.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join unnest(v_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.relation, t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    )) is true
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end

@@ -18,9 +18,7 @@ comment on type authz.scope is 'A subject, what it holds on groups (three arrays
 create type authz.containment as (
   origins text[],
   types text[],
-  ids text[],
-  distinct_types text[],
-  distinct_ids text[]
+  ids text[]
 );
 
 comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';

@@ -25,12 +25,17 @@ begin
       union
       select t.resource_type, t.resource_id
       from reached r
-      join authz.tuples t
-        on t.namespace = p_namespace
-        and t.subject_type = r.type
-        and t.subject_id = r.id
-        and t.resource_type = any (v_group_types)
-        and t.relation = 'member'
+      cross join unnest(v_group_types) g (type)
+      cross join lateral (
+        select m.resource_type, m.resource_id
+        from authz.tuples m
+        where m.namespace = p_namespace
+          and m.subject_type = r.type
+          and m.subject_id = r.id
+          and m.resource_type = g.type
+          and m.relation = 'member'
+        offset 0
+      ) t
     )
     select from reached r where r.type = p_to_type and r.id = p_to_id
   );

@@ -19,16 +19,21 @@ begin
     select c.type collate "C", c.id collate "C", 1
     from unnest(p_containers.types, p_containers.ids) c (type, id)
     union
-    select t.resource_type, t.resource_id, w.depth + 1
+    select e.resource_type, e.resource_id, w.depth + 1
     from within w
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = w.type
-      and t.subject_id = w.id
-      and t.resource_type = any (p_types)
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = w.type
+        and t.subject_id = w.id
+        and t.resource_type = c.type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
     where w.depth < authz._max_depth()
   )
   select array_agg(w.type), array_agg(w.id)

@@ -17,25 +17,35 @@ begin
   into v_open.types, v_open.ids
   from (
     select t.resource_type, t.resource_id
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    from unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = p_scope.subject_type
+        and t.subject_id = p_scope.subject_id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
     union
     select t.resource_type, t.resource_id
     from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
   ) o (type, id);
   return v_open;
 end

@@ -57,21 +57,26 @@ begin
   end if;
   return exists (
     select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = any (p_visibility.group_kinds)
-      and t.relation = any (p_visibility.relations)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-          m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
+    from unnest(p_visibility.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_visibility.namespace
+        and t.resource_type = p_visibility.resource_type
+        and t.resource_id = v_resource_id
+        and t.subject_type = k.type
+        and t.relation = any (p_visibility.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+        m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+    )) is true
   );
 end
 $$;

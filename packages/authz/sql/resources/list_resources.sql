@@ -52,16 +52,15 @@ begin
     p_resource_type,
     array(
       select own.resource_id
-      from unnest(v_scope.relations) r (relation)
-      cross join lateral (
+      from (
         select distinct t.resource_id
         from authz.tuples t
         where t.namespace = p_namespace
           and t.subject_type = v_scope.subject_type
           and t.subject_id = v_scope.subject_id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and t.subject_relation is null
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -70,7 +69,6 @@ begin
       union
       select groups.resource_id
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-      cross join unnest(v_scope.relations) r (relation)
       cross join lateral (
         select distinct t.resource_id
         from authz.tuples t
@@ -78,8 +76,8 @@ begin
           and t.subject_type = m.type
           and t.subject_id = m.id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and (t.subject_relation is null or t.subject_relation = m.relation)
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id

@@ -45,16 +45,20 @@ begin
     select o.id
     from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
     union
-    select t.resource_id
+    select e.resource_id
     from unnest(v_open.types, v_open.ids) c (type, id)
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = c.type
-      and t.subject_id = c.id
-      and t.resource_type = p_resource_type
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join lateral (
+      select t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = c.type
+        and t.subject_id = c.id
+        and t.resource_type = p_resource_type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
   );
   return v_ids || array(
     select distinct t.resource_id_raw
