@@ -1,5 +1,9 @@
 -- destroys data: authz.audit_events, authz.graph_state, authz.permission_hierarchy, authz.tuples, authz.type_edges
 drop function authz._grant(text,text);
+drop function authz.leave_external_resource(text,text,text,text,text,text,text);
+drop function authz.list_external_resources(text,text,text,text,text,integer,text);
+drop function authz._assert_viewer(text,text);
+drop function authz.list_subject_grants(text,text,text,text,integer,text,text,text,text);
 drop function authz.get_stats(text);
 drop function authz.verify_integrity(text);
 drop function authz._find_cycle(text,text);
@@ -99,6 +103,8 @@ drop function authz._assert_tenant_set();
 drop function authz._is_tenant(text);
 drop function authz.assert_rls_active();
 drop function authz._rls_bypassed();
+drop function authz.clear_viewer();
+drop function authz.set_viewer(text,text);
 drop function authz.clear_actor();
 drop function authz.set_actor(text,text,text,text);
 drop function authz.clear_tenant();

@@ -100,6 +100,48 @@ begin
 end
 $$;
 
+-- context/set_viewer.sql
+-- authz.set_viewer: names the subject for whom the rest of the transaction looks at what other tenants share.
+--
+-- It widens no check and no list of a tenant: only the functions for external resources read it.
+--
+-- Takes    p_viewer_type, p_viewer_id  the subject
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023)
+-- Example  select authz.set_viewer('user', 'alice');
+create function authz.set_viewer(p_viewer_type text, p_viewer_id text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_identifier(p_viewer_type, 'viewer_type');
+  perform authz._validate_id(p_viewer_id, 'viewer_id');
+  perform set_config('postkit.viewer_type', p_viewer_type, true);
+  perform set_config('postkit.viewer_id', p_viewer_id, true);
+end
+$$;
+
+-- context/clear_viewer.sql
+-- authz.clear_viewer: ends what set_viewer set.
+--
+-- Example  select authz.clear_viewer();
+create function authz.clear_viewer()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform set_config('postkit.viewer_type', '', true);
+  perform set_config('postkit.viewer_id', '', true);
+end
+$$;
+
 -- context/_rls_bypassed.sql
 -- authz._rls_bypassed: whether row level security does not bind the current role.
 create function authz._rls_bypassed()
@@ -708,7 +750,7 @@ begin
   return v_position;
 exception
   when data_exception then
-    raise exception 'cursor is not one that a page of the audit gave'
+    raise exception 'cursor is not one that a page gave'
       using errcode = '22023', hint = 'postkit:authz:VAL_CURSOR_INVALID';
 end
 $$;
@@ -1373,6 +1415,10 @@ create index tuples_parent_idx on authz.tuples (namespace, resource_type, resour
 
 create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
   where resource_id_raw is not null;
+
+-- Finds a recipient's grants in all namespaces. Under another name of the same collation, as no other query asks for
+-- it: being small, it would tempt the planner away from tuples_subject_idx, which also has the relation.
+create index tuples_recipient_idx on authz.tuples (subject_id collate "POSIX", subject_type, namespace);
 
 create index tuples_expires_at_idx on authz.tuples (namespace, expires_at) where expires_at is not null;
 
@@ -4507,6 +4553,248 @@ begin
 end
 $$;
 
+-- grants/list_subject_grants.sql
+-- authz.list_subject_grants: what was granted to a subject itself, by resource.
+--
+-- Nothing that it has through groups, containers or rules. Memberships and containments are grants as well, and so is
+-- what was granted to the holders of a relation on the subject.
+--
+-- Takes    p_subject_type, p_subject_id  the subject
+--          p_namespace                   tenant; the transaction's by default
+--          p_resource_type               only grants on resources of this type
+--          p_limit                       grants on the page, 1 to 1000; all by default
+--          p_cursor_resource_type, p_cursor_resource_id, p_cursor_relation, p_cursor_subject_relation
+--                                        the last grant of the page before
+-- Returns  one row a grant that has not ended, ordered by its first four columns byte by byte, where ids compare in
+--          Unicode form NFC; ids as they were sent
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023)
+-- Example  select * from authz.list_subject_grants('user', 'alice', p_resource_type => 'repo');
+create function authz.list_subject_grants(
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_resource_type text default null,
+  p_limit int default null,
+  p_cursor_resource_type text default null,
+  p_cursor_resource_id text default null,
+  p_cursor_relation text default null,
+  p_cursor_subject_relation text default null
+)
+returns table (
+  resource_type text,
+  resource_id text,
+  relation text,
+  subject_relation text,
+  expires_at timestamptz
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_limit is not null then
+    perform authz._validate_limit(p_limit);
+  end if;
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  return query
+  select
+    t.resource_type::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.subject_relation::text,
+    t.expires_at
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and t.resource_type between coalesce(p_resource_type, '') and coalesce(p_resource_type, '~')
+    and (t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')) > (
+      coalesce(p_cursor_resource_type, ''), normalize(coalesce(p_cursor_resource_id, ''), nfc),
+      coalesce(p_cursor_relation, ''), coalesce(p_cursor_subject_relation, '')
+    )
+    and (t.expires_at is null or t.expires_at > now())
+  order by t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')
+  limit p_limit;
+end
+$$;
+
+-- sharing/_assert_viewer.sql
+-- authz._assert_viewer: refuses a subject that is not the viewer of this transaction.
+--
+-- Raises   BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+create function authz._assert_viewer(p_subject_type text, p_subject_id text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_type text := nullif(current_setting('postkit.viewer_type', true), '');
+  v_id text := nullif(current_setting('postkit.viewer_id', true), '');
+begin
+  if v_type is null or v_id is null then
+    raise exception 'no viewer is set: call authz.set_viewer first'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_NOT_SET';
+  end if;
+  if (v_type, normalize(v_id, nfc)) is distinct from (p_subject_type, normalize(p_subject_id, nfc)) then
+    raise exception 'subject is not the viewer of this transaction'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_MISMATCH';
+  end if;
+end
+$$;
+
+-- sharing/list_external_resources.sql
+-- authz.list_external_resources: a page of what other tenants share with the viewer, newest first.
+--
+-- Finds grants to the viewer itself in any namespace but the tenant's: none to its groups, none on containers. Of the
+-- rules only those of namespace global widen the permission. A subject's id means the same subject in every
+-- namespace here, so subjects whose ids are unique only within a tenant must not ask.
+--
+-- Runs as the owner, since no other role sees more than one tenant; a policy for recipients would cost every check.
+--
+-- Takes    p_subject_type, p_subject_id  the viewer, as in authz.set_viewer
+--          p_resource_type               only resources of this type
+--          p_permission                  only grants that give it
+--          p_namespace                   tenant; the transaction's by default
+--          p_limit                       grants on the page, 1 to 1000
+--          p_cursor                      cursor of the last grant of the page before
+-- Returns  one row a grant that has not ended; ids as they were sent; cursor is opaque
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_CURSOR_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004) · BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+-- Example  select * from authz.list_external_resources('user', 'alice', 'doc', 'read');
+create function authz.list_external_resources(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_limit int default 100,
+  p_cursor text default null
+)
+returns table (
+  namespace text,
+  resource_id text,
+  relation text,
+  created_at timestamptz,
+  expires_at timestamptz,
+  cursor text
+)
+language plpgsql
+stable
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_before authz.audit_position;
+  v_relations text[];
+  v_maintenance text := coalesce(current_setting('postkit.maintenance', true), '');
+begin
+  perform authz._validate_limit(p_limit);
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  v_before := coalesce(authz._decode_audit_cursor(p_cursor), row('infinity', 0)::authz.audit_position);
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if current_setting('postkit.tenant_id', true) is distinct from p_namespace then
+    return;
+  end if;
+  v_relations := authz._implied_by(p_resource_type, array[p_permission], 'global');
+
+  perform set_config('postkit.maintenance', 'on', true);
+  -- Both sides of the own namespace, rather than <>: the index passes over a viewer's many grants at home.
+  return query
+  select
+    t.namespace::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.created_at,
+    t.expires_at,
+    authz._encode_audit_cursor(t.created_at, t.id)
+  from authz.tuples t
+  where t.subject_id collate "POSIX" = normalize(p_subject_id, nfc)
+    and t.subject_type = p_subject_type
+    and (t.namespace < p_namespace or t.namespace > p_namespace)
+    and t.subject_relation is null
+    and t.resource_type = p_resource_type
+    and t.relation = any (v_relations)
+    and (t.expires_at is null or t.expires_at > now())
+    and (t.created_at, t.id) < (v_before.event_time, v_before.id)
+  order by t.created_at desc, t.id desc
+  limit p_limit;
+  perform set_config('postkit.maintenance', v_maintenance, true);
+end
+$$;
+
+-- sharing/leave_external_resource.sql
+-- authz.leave_external_resource: gives up what another tenant granted to the viewer.
+--
+-- Takes back one grant to the viewer itself, as authz.list_external_resources shows it, and nothing else of that
+-- tenant, in whose audit the change is written with the actor of this transaction.
+--
+-- Takes    p_resource_type, p_resource_id  what the grant is on
+--          p_relation                      the permission that was granted, not one that it implies
+--          p_subject_type, p_subject_id    the viewer, as in authz.set_viewer
+--          p_owner_namespace               the tenant that granted
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  whether there was such a grant in another namespace
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501) · BIZ_VIEWER_NOT_SET (42501)
+--          · BIZ_VIEWER_MISMATCH (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable containers
+-- Example  select authz.leave_external_resource('doc', '1', 'read', 'user', 'alice', 'globex');
+create function authz.leave_external_resource(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_owner_namespace text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_tenant text := current_setting('postkit.tenant_id', true);
+  v_left boolean;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_id(p_owner_namespace, 'owner_namespace', 'VAL_NAMESPACE');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if p_owner_namespace = p_namespace or not authz._is_tenant(p_namespace) then
+    return false;
+  end if;
+
+  -- The grant is locked, deleted and recorded as the tenant's that made it. An error takes this setting back, too.
+  perform set_config('postkit.tenant_id', p_owner_namespace, true);
+  v_left := authz.delete_tuple(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_owner_namespace
+  );
+  perform set_config('postkit.tenant_id', v_tenant, true);
+  return v_left;
+end
+$$;
+
 -- privileges/_grant.sql
 -- authz._grant: gives a role what its kind needs of this schema; called by postkit.grant_role.
 --
@@ -4549,6 +4837,10 @@ begin
   end loop;
   -- Runs as its owner, to tell yes or no.
   execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
+  -- Runs as its owner, and tests by itself who asks.
+  execute format(
+    'grant execute on function authz.list_external_resources(text, text, text, text, text, int, text) to %I', p_role
+  );
 end
 $$;
 

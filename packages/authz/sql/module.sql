@@ -6,6 +6,8 @@
 \ir context/clear_tenant.sql
 \ir context/set_actor.sql
 \ir context/clear_actor.sql
+\ir context/set_viewer.sql
+\ir context/clear_viewer.sql
 \ir context/_rls_bypassed.sql
 \ir context/assert_rls_active.sql
 \ir context/_is_tenant.sql
@@ -121,6 +123,13 @@
 \ir maintenance/_find_cycle.sql
 \ir maintenance/verify_integrity.sql
 \ir maintenance/get_stats.sql
+-- grants: what a subject was granted itself
+\ir grants/list_subject_grants.sql
+
+-- sharing: what other tenants granted to a viewer
+\ir sharing/_assert_viewer.sql
+\ir sharing/list_external_resources.sql
+\ir sharing/leave_external_resource.sql
 
 -- privileges: nothing for PUBLIC, the rest through postkit.grant_role
 \ir privileges/_grant.sql

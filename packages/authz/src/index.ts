@@ -27,3 +27,5 @@ export type {
   EnsurePartitionsOptions,
 } from "./audit.ts";
 export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
+export type { SubjectGrant, SubjectGrantsQuery } from "./grants.ts";
+export type { ExternalGrant, ExternalResource, ExternalResourcesQuery } from "./sharing.ts";

@@ -187,6 +187,29 @@ const published: Readonly<
     "TABLE(tuple_count bigint, hierarchy_rule_count bigint, unique_users bigint, unique_resources bigint)",
     "stable unsafe",
   ],
+  list_subject_grants: [
+    "p_subject_type text, p_subject_id text, p_namespace text = NS, p_resource_type text = NULL, " +
+      "p_limit integer = NULL, p_cursor_resource_type text = NULL, p_cursor_resource_id text = NULL, " +
+      "p_cursor_relation text = NULL, p_cursor_subject_relation text = NULL",
+    "TABLE(resource_type text, resource_id text, relation text, subject_relation text, " +
+      "expires_at timestamp with time zone)",
+    "stable safe",
+  ],
+  list_external_resources: [
+    "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_namespace text = NS, " +
+      "p_limit integer = 100, p_cursor text = NULL",
+    "TABLE(namespace text, resource_id text, relation text, created_at timestamp with time zone, " +
+      "expires_at timestamp with time zone, cursor text)",
+    "stable unsafe",
+  ],
+  leave_external_resource: [
+    "p_resource_type text, p_resource_id text, p_relation text, p_subject_type text, p_subject_id text, " +
+      "p_owner_namespace text, p_namespace text = NS",
+    "boolean",
+    "volatile unsafe",
+  ],
+  set_viewer: ["p_viewer_type text, p_viewer_id text", "void", "volatile unsafe"],
+  clear_viewer: ["", "void", "volatile unsafe"],
   set_tenant: ["p_tenant_id text", "void", "volatile unsafe"],
   clear_tenant: ["", "void", "volatile unsafe"],
   set_actor: [
@@ -238,7 +261,7 @@ describe("the functions of schema authz", () => {
     expect([parameters, returns, kind]).toEqual(published[name]);
   });
 
-  it("run as their caller, except for the triggers and the partitions of the audit", async () => {
+  it("run as their caller, but for the triggers, the partitions and the list over tenants", async () => {
     const { rows } = await db.super.query<{ name: string; returns: string }>(
       `select p.proname::text as name, p.prorettype::regtype::text as returns
        from pg_proc p
@@ -252,6 +275,7 @@ describe("the functions of schema authz", () => {
       { name: "create_audit_partition", returns: "text" },
       { name: "drop_audit_partitions", returns: "text" },
       { name: "ensure_audit_partitions", returns: "text" },
+      { name: "list_external_resources", returns: "record" },
     ]);
   });
 
@@ -320,7 +344,7 @@ describe("the application role", () => {
     expect(rows).toEqual(forMaintenance.map((proname) => ({ proname })));
   });
 
-  it("may not call what grants rights, records audit or runs as the owner", async () => {
+  it("may not call what grants rights or records audit", async () => {
     const { rows } = await db.super.query<{ name: string }>(
       `select p.proname::text as name
        from pg_proc p

@@ -23,9 +23,10 @@ afterAll(() => db.drop());
 describe("through SQL, authz refuses", () => {
   it.each(refusalCases)(
     "$title",
-    async ({ name, args, code, sqlstate, message, tenant = "acme", role }) => {
+    async ({ name, args, code, sqlstate, message, tenant = "acme", viewer = null, role }) => {
       const session = role === "owner" ? owner : app;
       await session.useTenant(tenant);
+      await session.useViewer(viewer);
       expect(await refusalOf(session.rows(name, args))).toEqual({
         code,
         sqlstate,

@@ -1,4 +1,4 @@
-import type { Context } from "./context.ts";
+import { withSettings, type Context } from "./context.ts";
 import { coreError } from "./errors.ts";
 import type { QueryResult } from "./executor.ts";
 import type { CallOptions } from "./limits.ts";
@@ -39,6 +39,8 @@ export interface Caller extends Calls {
   readonly namespace: string;
   /** The functions that are for no tenant and take no p_namespace, as those of maintenance. */
   readonly unscoped: Calls;
+  /** The same caller with further context settings by their name after `postkit.`; undefined takes one away. */
+  withSettings(settings: Readonly<Record<string, string | undefined>>): Caller;
 }
 
 export interface CallerOptions {
@@ -54,6 +56,8 @@ export function createCaller(options: CallerOptions): Caller {
     ...calls(options, context),
     namespace: context.namespace,
     unscoped: calls(options, undefined),
+    withSettings: (settings) =>
+      createCaller({ ...options, context: withSettings(context, settings) }),
   };
 }
 

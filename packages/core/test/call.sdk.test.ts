@@ -210,6 +210,14 @@ describe("the context of a call", () => {
     });
   });
 
+  it("lets a module's client add settings to its own calls and to no other's", async () => {
+    const { probe } = open().withActor({ actorId: "a" });
+    const red = probe.withSettings({ colour: "red" });
+    const { colour, actorId } = await whoami(red);
+    expect([colour, actorId, (await whoami(probe)).colour]).toEqual(["red", "a", null]);
+    expect(await whoami(red.withSettings({ colour: undefined }))).toMatchObject({ colour: null });
+  });
+
   it.each([
     "",
     "'",

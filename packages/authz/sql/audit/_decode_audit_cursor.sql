@@ -30,7 +30,7 @@ begin
   return v_position;
 exception
   when data_exception then
-    raise exception 'cursor is not one that a page of the audit gave'
+    raise exception 'cursor is not one that a page gave'
       using errcode = '22023', hint = 'postkit:authz:VAL_CURSOR_INVALID';
 end
 $$;

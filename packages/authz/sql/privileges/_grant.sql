@@ -39,5 +39,9 @@ begin
   end loop;
   -- Runs as its owner, to tell yes or no.
   execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
+  -- Runs as its owner, and tests by itself who asks.
+  execute format(
+    'grant execute on function authz.list_external_resources(text, text, text, text, text, int, text) to %I', p_role
+  );
 end
 $$;

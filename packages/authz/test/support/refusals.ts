@@ -13,6 +13,8 @@ export interface RefusalCase {
   readonly message: RegExp;
   /** @defaultValue `acme` */
   readonly tenant?: string | null;
+  /** `type:id`. @defaultValue none */
+  readonly viewer?: string;
   /** Why there is no such case for the client. */
   readonly onlySql?: string;
   /** Whose call it is. @defaultValue the application's */
@@ -84,6 +86,7 @@ const sight = {
   p_resource_type: "doc",
   p_permission: "read",
 };
+const external = { p_subject_type: "user", p_subject_id: "alice", p_resource_type: "doc" };
 
 const functions = {
   write_tuple: {
@@ -314,6 +317,40 @@ const functions = {
     method: (client, args) =>
       client.dropAuditPartitions({ olderThanMonths: args.p_older_than_months as number }),
   },
+  set_viewer: { valid: { p_viewer_type: "user", p_viewer_id: "alice" }, fields: [] },
+  list_subject_grants: {
+    valid: { p_subject_type: "user", p_subject_id: "alice" },
+    fields: [],
+    method: (client, args) =>
+      client.listGrants(subject(args), { limit: args.p_limit as number | undefined }),
+  },
+  list_external_resources: {
+    valid: { ...external, p_permission: "read" },
+    fields: [],
+    method: (client, args) =>
+      client.listExternalResources(
+        subject(args),
+        text(args.p_resource_type),
+        text(args.p_permission),
+        {
+          ...(args.p_limit === undefined ? {} : { limit: args.p_limit as number }),
+          ...(args.p_cursor === undefined ? {} : { before: text(args.p_cursor) }),
+        },
+      ),
+  },
+  leave_external_resource: {
+    valid: { ...tuple, p_owner_namespace: "globex" },
+    fields: [
+      ...tupleFields.slice(0, -1),
+      ["owner_namespace", "namespace"],
+      ["namespace", "namespace"],
+    ],
+    method: (client, args) =>
+      client.leaveExternalResource(text(args.p_relation), {
+        ...target(args),
+        ownerNamespace: text(args.p_owner_namespace),
+      }),
+  },
 } as const satisfies Record<string, FunctionShape>;
 
 /** The same table, with its methods where there are any. */
@@ -435,6 +472,8 @@ function nullNamespaceCases(): RefusalCase[] {
     "get_audit_events",
     "verify_integrity",
     "get_stats",
+    "list_subject_grants",
+    "list_external_resources",
   ] as const;
   return readers.map((name) => ({
     title: `${name}: a namespace that is null`,
@@ -501,6 +540,59 @@ function tenantCases(): RefusalCase[] {
       message: /^namespace is not the tenant/,
       onlySql: "a client sets the tenant with each call",
     })),
+  ];
+}
+
+function viewerCases(): RefusalCase[] {
+  const setViewer = (field: "viewer_type" | "viewer_id") =>
+    badValues[field === "viewer_id" ? "id" : "identifier"].map(
+      ([what, value, end]): RefusalCase => ({
+        title: `set_viewer: a ${field} that is ${what}`,
+        name: "set_viewer",
+        args: { ...shapes.set_viewer.valid, [`p_${field}`]: value },
+        code: `${prefixes[field === "viewer_id" ? "id" : "identifier"]}_${end}` as AuthzErrorCode,
+        sqlstate: sqlstates[end],
+        message: new RegExp(`^${field} `),
+        onlySql: "a client sets the viewer with each call",
+      }),
+    );
+  const refused = {
+    sqlstate: "42501",
+    onlySql: "a client sets the viewer with each call",
+  } as const;
+  const others = ["user:bob", "team:alice", "user:ALICE", "user:alice ", "user:"];
+  return [
+    ...setViewer("viewer_type"),
+    ...setViewer("viewer_id"),
+    ...(["list_external_resources", "leave_external_resource"] as const).flatMap((name) => [
+      {
+        title: `${name}: no viewer`,
+        name,
+        args: shapes[name].valid,
+        code: "BIZ_VIEWER_NOT_SET",
+        message: /^no viewer is set/,
+        ...refused,
+      } as const,
+      ...others.map((viewer): RefusalCase => ({
+        title: `${name}: a subject that is not the viewer ${JSON.stringify(viewer)}`,
+        name,
+        args: shapes[name].valid,
+        viewer,
+        ...(viewer === "user:"
+          ? { code: "BIZ_VIEWER_NOT_SET", message: /^no viewer is set/ }
+          : { code: "BIZ_VIEWER_MISMATCH", message: /^subject is not the viewer/ }),
+        ...refused,
+      })),
+    ]),
+    {
+      title: "list_external_resources: a subject that is null",
+      name: "list_external_resources",
+      args: { ...shapes.list_external_resources.valid, p_subject_id: null },
+      viewer: "user:alice",
+      code: "BIZ_VIEWER_MISMATCH",
+      message: /^subject is not the viewer/,
+      ...refused,
+    },
   ];
 }
 
@@ -733,42 +825,55 @@ function sizeCases(): RefusalCase[] {
       sqlstate: "22023",
       message: /^limit is 1001, the most is 1000$/,
     },
-    {
-      title: "get_audit_events: a limit of 0",
-      name: "get_audit_events",
-      args: { p_limit: 0 },
-      ...notPositive,
-    },
-    {
-      title: "get_audit_events: a limit of -1",
-      name: "get_audit_events",
-      args: { p_limit: -1 },
-      ...notPositive,
-    },
-    {
-      title: "get_audit_events: no limit",
-      name: "get_audit_events",
-      args: { p_limit: null },
+    ...(["get_audit_events", "list_subject_grants", "list_external_resources"] as const).flatMap(
+      (name): RefusalCase[] => [
+        {
+          title: `${name}: a limit of 0`,
+          name,
+          args: { ...shapes[name].valid, p_limit: 0 },
+          ...notPositive,
+        },
+        {
+          title: `${name}: a limit of -1`,
+          name,
+          args: { ...shapes[name].valid, p_limit: -1 },
+          ...notPositive,
+        },
+        {
+          title: `${name}: a limit of 1001`,
+          name,
+          args: { ...shapes[name].valid, p_limit: 1001 },
+          code: "VAL_LIMIT_TOO_LARGE",
+          sqlstate: "22023",
+          message: /^limit is 1001/,
+        },
+      ],
+    ),
+    ...(["get_audit_events", "list_external_resources"] as const).map((name): RefusalCase => ({
+      title: `${name}: no limit`,
+      name,
+      args: { ...shapes[name].valid, p_limit: null },
       ...notPositive,
       onlySql: "undefined is the default",
-    },
-    {
-      title: "get_audit_events: a limit of 1001",
-      name: "get_audit_events",
-      args: { p_limit: 1001 },
-      code: "VAL_LIMIT_TOO_LARGE",
-      sqlstate: "22023",
-      message: /^limit is 1001/,
-    },
-    ...["", "x", "#", "bm90IGpzb24", "WzEsMl0", "e30", "W10", "WyIyMDI0LTAxLTAxIiwgbnVsbF0"].map(
-      (cursor): RefusalCase => ({
-        title: `get_audit_events: the cursor ${JSON.stringify(cursor)}`,
-        name: "get_audit_events",
-        args: { p_cursor: cursor },
+    })),
+    ...[
+      "",
+      "x",
+      "#",
+      "bm90IGpzb24",
+      "WzEsMl0",
+      "e30",
+      "W10",
+      "WyIyMDI0LTAxLTAxIiwgbnVsbF0",
+    ].flatMap((cursor) =>
+      (["get_audit_events", "list_external_resources"] as const).map((name): RefusalCase => ({
+        title: `${name}: the cursor ${JSON.stringify(cursor)}`,
+        name,
+        args: { ...shapes[name].valid, p_cursor: cursor },
         code: "VAL_CURSOR_INVALID",
         sqlstate: "22023",
         message: /^cursor /,
-      }),
+      })),
     ),
   ];
 }
@@ -1214,6 +1319,7 @@ export const refusalCases: readonly RefusalCase[] = [
   ...tenantNameCases(),
   ...nullNamespaceCases(),
   ...tenantCases(),
+  ...viewerCases(),
   ...keySizeCases(),
   ...expirationCases(),
   ...cycleCases(),

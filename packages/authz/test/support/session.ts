@@ -19,6 +19,8 @@ export interface Session extends AsyncDisposable {
   takeWarnings(): string[];
   /** Sets the tenant for the rest of the session; null for none. */
   useTenant(tenant: string | null): Promise<void>;
+  /** Sets the viewer, `type:id`, for the rest of the session; null for none. */
+  useViewer(viewer: string | null): Promise<void>;
   /** Calls a function of the schema by named arguments and gives its value. */
   call<T = unknown>(name: string, args?: NamedArguments): Promise<T>;
   /** Calls a function of the schema by named arguments and gives its rows. */
@@ -54,6 +56,12 @@ export async function openSession(pool: pg.Pool, tenant: string | null = null): 
     query: client.query.bind(client),
     takeWarnings: () => warnings.splice(0),
     useTenant,
+    useViewer: async (viewer) => {
+      await client.query(
+        "select set_config('postkit.viewer_type', $1, false), set_config('postkit.viewer_id', $2, false)",
+        viewer === null ? ["", ""] : split(viewer),
+      );
+    },
     call,
     rows,
     grant: (grant) => call("write_tuple", { ...tupleArguments(grant), ...expiry(grant) }),

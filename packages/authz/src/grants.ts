@@ -1,0 +1,67 @@
+import { columns, int, type CallOptions, type Caller } from "@postkit/core";
+import { z } from "zod";
+import { parsePrincipal, type SubjectInput } from "./references.ts";
+
+/** What a subject was granted itself. */
+export type SubjectGrant = z.infer<typeof SubjectGrant>;
+
+const SubjectGrant = z
+  .object({
+    resourceType: z.string(),
+    resourceId: z.string(),
+    relation: z.string(),
+    /** When set, the grant is not to the subject but to those who hold this relation on it. */
+    subjectRelation: z.string().nullable(),
+    expiresAt: columns.timestamptz.nullable(),
+  })
+  .transform(({ resourceType, resourceId, ...grant }) => ({
+    resource: { type: resourceType, id: resourceId },
+    ...grant,
+  }));
+
+export interface SubjectGrantsQuery extends CallOptions {
+  /** Only grants on resources of this type. */
+  readonly resourceType?: string | undefined;
+  /** Grants on the page, 1 to 1000. @defaultValue all */
+  readonly limit?: number | undefined;
+  /** The last grant of the page before. */
+  readonly after?: Omit<SubjectGrant, "expiresAt"> | undefined;
+}
+
+export interface Grants {
+  /**
+   * What was granted to a subject itself and has not ended, ordered by resource, relation and subject relation:
+   * nothing that it has through groups, containers or rules.
+   *
+   * @example
+   * const grants = await postkit.authz.listGrants("user:alice", { resourceType: "repo", limit: 100 });
+   * const next = await postkit.authz.listGrants("user:alice", { resourceType: "repo", limit: 100, after: grants.at(-1) });
+   *
+   * @throws `authz.VAL_IDENTIFIER_FORMAT` when the subject is not `type:id`
+   * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`; `core.VAL_ARGUMENT` for a `limit` that is not whole
+   */
+  listGrants(subject: SubjectInput, query?: SubjectGrantsQuery): Promise<SubjectGrant[]>;
+}
+
+export function grants(caller: Caller): Grants {
+  return {
+    listGrants: async (subject, { resourceType, limit, after, ...options } = {}) => {
+      const { type, id } = parsePrincipal(subject);
+      return caller.rows(
+        "authz.list_subject_grants",
+        {
+          p_subject_type: type,
+          p_subject_id: id,
+          p_resource_type: resourceType,
+          p_limit: limit === undefined ? undefined : int(limit),
+          p_cursor_resource_type: after?.resource.type,
+          p_cursor_resource_id: after?.resource.id,
+          p_cursor_relation: after?.relation,
+          p_cursor_subject_relation: after?.subjectRelation,
+        },
+        SubjectGrant,
+        options,
+      );
+    },
+  };
+}
