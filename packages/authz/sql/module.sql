@@ -131,6 +131,24 @@
 \ir sharing/list_external_resources.sql
 \ir sharing/leave_external_resource.sql
 
+-- explanations: why, why not, and until when
+\ir explanations/types.sql
+\ir explanations/_max_described.sql
+\ir explanations/_best_trails.sql
+\ir explanations/_trace_memberships.sql
+\ir explanations/_trace_containers.sql
+\ir explanations/_rule_chains.sql
+\ir explanations/_granting_paths.sql
+\ir explanations/_tuples_of.sql
+\ir explanations/_explain_paths.sql
+\ir explanations/explain.sql
+\ir explanations/explain_text.sql
+\ir explanations/_describe_edges.sql
+\ir explanations/_describe_path.sql
+\ir explanations/_describe_obstacles.sql
+\ir explanations/_describe_denial.sql
+\ir explanations/explain_json.sql
+
 -- privileges: nothing for PUBLIC, the rest through postkit.grant_role
 \ir privileges/_grant.sql
 \ir privileges/revoke.sql

@@ -4,6 +4,7 @@ import { checks, type Checks } from "./checks.ts";
 import { expirations, type Expirations } from "./expirations.ts";
 import { grants, type Grants } from "./grants.ts";
 import { resources, type Resources } from "./resources.ts";
+import { explanations, type Explanations } from "./explanations.ts";
 import { hierarchy, type Hierarchy } from "./hierarchy.ts";
 import { maintenance, type Maintenance } from "./maintenance.ts";
 import type { SubjectInput } from "./references.ts";
@@ -26,6 +27,7 @@ export interface AuthzClient
    */
   withViewer(viewer: SubjectInput): AuthzClient;
 }
+  extends Tuples, Expirations, Hierarchy, Checks, Explanations, Resources, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClient {
   return Object.freeze({
@@ -33,6 +35,7 @@ export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClien
     ...expirations(caller),
     ...hierarchy(caller),
     ...checks(caller),
+    ...explanations(caller),
     ...resources(caller),
     ...grants(caller),
     ...sharing(caller, hasViewer),

@@ -17,6 +17,13 @@ export type {
   ExtensionOptions,
 } from "./expirations.ts";
 export type { Check } from "./checks.ts";
+export type {
+  Explanation,
+  ExplanationEdge,
+  ExplanationNearMiss,
+  ExplanationObstacle,
+  ExplanationPath,
+} from "./explanations.ts";
 export type { ColumnType, ResourcePage, SqlFilterOptions } from "./resources.ts";
 export type { SqlFragment } from "./sql-fragment.ts";
 export type {

@@ -152,6 +152,24 @@ const published: Readonly<
     "integer",
     "volatile unsafe",
   ],
+  explain: [
+    "p_subject_type text, p_subject_id text, p_permission text, p_resource_type text, p_resource_id text, " +
+      "p_namespace text = NS, p_max_depth integer = NULL",
+    "SETOF authz.permission_path",
+    "stable safe",
+  ],
+  explain_text: [
+    "p_subject_type text, p_subject_id text, p_permission text, p_resource_type text, p_resource_id text, " +
+      "p_namespace text = NS",
+    "SETOF text",
+    "stable safe",
+  ],
+  explain_json: [
+    "p_subject_type text, p_subject_id text, p_permission text, p_resource_type text, p_resource_id text, " +
+      "p_namespace text = NS",
+    "jsonb",
+    "stable safe",
+  ],
   add_hierarchy: [
     "p_resource_type text, p_permission text, p_implies text, p_namespace text = NS",
     "bigint",
@@ -297,6 +315,23 @@ describe("the functions of schema authz", () => {
       "select proname from pg_proc where pronamespace = 'authz'::regnamespace group by 1 having count(*) > 1",
     );
     expect(rows).toEqual([]);
+  });
+});
+
+describe("type authz.permission_path", () => {
+  it("has the published columns", async () => {
+    const { rows } = await db.super.query<{ columns: string }>(
+      `select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) as columns
+       from pg_attribute a
+       where a.attrelid = 'authz.permission_path'::regclass`,
+    );
+    expect(rows).toEqual([
+      {
+        columns:
+          "path_type text, via_relation text, via_subject_type text, via_subject_id text, via_membership text, " +
+          "path_chain text[]",
+      },
+    ]);
   });
 });
 
