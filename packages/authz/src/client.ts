@@ -13,7 +13,17 @@ import { tuples, type Tuples } from "./tuples.ts";
 
 /** The typed client of authz: one method a function of the schema, flat. */
 export interface AuthzClient
-  extends Tuples, Expirations, Hierarchy, Checks, Resources, Grants, Sharing, Audit, Maintenance {
+  extends
+    Tuples,
+    Expirations,
+    Hierarchy,
+    Checks,
+    Explanations,
+    Resources,
+    Grants,
+    Sharing,
+    Audit,
+    Maintenance {
   /**
    * The same client bound to one viewer: it lists and leaves external resources for that subject and refuses any other.
    * Each call carries the viewer; nothing of it stays on the connection.
@@ -27,7 +37,6 @@ export interface AuthzClient
    */
   withViewer(viewer: SubjectInput): AuthzClient;
 }
-  extends Tuples, Expirations, Hierarchy, Checks, Explanations, Resources, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClient {
   return Object.freeze({
