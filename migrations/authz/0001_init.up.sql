@@ -100,6 +100,48 @@ begin
 end
 $$;
 
+-- context/set_viewer.sql
+-- authz.set_viewer: names the subject for whom the rest of the transaction looks at what other tenants share.
+--
+-- It widens no check and no list of a tenant: only the functions for external resources read it.
+--
+-- Takes    p_viewer_type, p_viewer_id  the subject
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023)
+-- Example  select authz.set_viewer('user', 'alice');
+create function authz.set_viewer(p_viewer_type text, p_viewer_id text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_identifier(p_viewer_type, 'viewer_type');
+  perform authz._validate_id(p_viewer_id, 'viewer_id');
+  perform set_config('postkit.viewer_type', p_viewer_type, true);
+  perform set_config('postkit.viewer_id', p_viewer_id, true);
+end
+$$;
+
+-- context/clear_viewer.sql
+-- authz.clear_viewer: ends what set_viewer set.
+--
+-- Example  select authz.clear_viewer();
+create function authz.clear_viewer()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform set_config('postkit.viewer_type', '', true);
+  perform set_config('postkit.viewer_id', '', true);
+end
+$$;
+
 -- context/_rls_bypassed.sql
 -- authz._rls_bypassed: whether row level security does not bind the current role.
 create function authz._rls_bypassed()
@@ -708,7 +750,7 @@ begin
   return v_position;
 exception
   when data_exception then
-    raise exception 'cursor is not one that a page of the audit gave'
+    raise exception 'cursor is not one that a page gave'
       using errcode = '22023', hint = 'postkit:authz:VAL_CURSOR_INVALID';
 end
 $$;
@@ -1361,9 +1403,10 @@ comment on table authz.tuples is 'Resource has relation to subject, optionally o
 create unique index tuples_key_idx on authz.tuples
   (namespace, resource_type, resource_id, subject_type, subject_id, relation, coalesce(subject_relation, ''));
 
--- What a subject holds, by type of resource: memberships, children of a container, pages of resources.
+-- What a subject holds, by type of resource: memberships, children of a container, pages of resources. Either index
+-- finds a grant of known ends at once, so that it does not matter which the planner takes.
 create index tuples_subject_idx on authz.tuples
-  (namespace, subject_type, subject_id, resource_type, relation, resource_id)
+  (namespace, subject_type, subject_id, resource_type, resource_id, relation)
   include (subject_relation, expires_at);
 
 create index tuples_parent_idx on authz.tuples (namespace, resource_type, resource_id)
@@ -1372,6 +1415,10 @@ create index tuples_parent_idx on authz.tuples (namespace, resource_type, resour
 
 create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
   where resource_id_raw is not null;
+
+-- Finds a recipient's grants in all namespaces. Under another name of the same collation, as no other query asks for
+-- it: being small, it would tempt the planner away from tuples_subject_idx, which also has the relation.
+create index tuples_recipient_idx on authz.tuples (subject_id collate "POSIX", subject_type, namespace);
 
 create index tuples_expires_at_idx on authz.tuples (namespace, expires_at) where expires_at is not null;
 
@@ -1429,12 +1476,17 @@ begin
       union
       select t.resource_type, t.resource_id
       from reached r
-      join authz.tuples t
-        on t.namespace = p_namespace
-        and t.subject_type = r.type
-        and t.subject_id = r.id
-        and t.resource_type = any (v_group_types)
-        and t.relation = 'member'
+      cross join unnest(v_group_types) g (type)
+      cross join lateral (
+        select m.resource_type, m.resource_id
+        from authz.tuples m
+        where m.namespace = p_namespace
+          and m.subject_type = r.type
+          and m.subject_id = r.id
+          and m.resource_type = g.type
+          and m.relation = 'member'
+        offset 0
+      ) t
     )
     select from reached r where r.type = p_to_type and r.id = p_to_id
   );
@@ -3319,9 +3371,7 @@ comment on type authz.scope is 'A subject, what it holds on groups (three arrays
 create type authz.containment as (
   origins text[],
   types text[],
-  ids text[],
-  distinct_types text[],
-  distinct_ids text[]
+  ids text[]
 );
 
 comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
@@ -3331,7 +3381,9 @@ comment on type authz.containment is 'Resources and what is around them: origins
 --
 -- A subject stands for the groups it holds anything on, and through member edges for those around them. An edge with
 -- a subject_relation admits only those who hold that relation on the group, at every level. Only types that are
--- subjects of something are groups, so that what he holds on a thousand documents is not read.
+-- subjects of something are groups, so that what he holds on a thousand documents is not read. "offset 0" keeps the
+-- planner from reading all of a subject's grants and joining the types afterwards, which is cheaper for most subjects
+-- and ruinous for some.
 --
 -- Takes    p_permissions    one of these is asked for
 -- Returns  the scope; its group arrays are null for a subject in no group
@@ -3365,26 +3417,36 @@ begin
     return v_scope;
   end if;
   with recursive memberships (type, id, relation, depth) as (
-    select t.resource_type, t.resource_id, t.relation, 1
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.subject_type = p_subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.resource_type = any (v_group_types)
-      and t.subject_relation is null
-      and t.relation <> 'parent'
-      and (t.expires_at is null or t.expires_at > now())
+    select h.resource_type, h.resource_id, h.relation, 1
+    from unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = p_subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.resource_type = g.type
+        and t.subject_relation is null
+        and t.relation <> 'parent'
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.resource_type, t.resource_id, t.relation, m.depth + 1
+    select h.resource_type, h.resource_id, h.relation, m.depth + 1
     from memberships m
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (v_group_types)
-      and t.relation = 'member'
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = g.type
+        and t.relation = 'member'
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     where m.depth < authz._max_depth()
   )
   select array_agg(distinct m.type), array_agg(m.type), array_agg(m.id), array_agg(m.relation)
@@ -3425,8 +3487,8 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
+  into v_around.origins, v_around.types, v_around.ids
   from containers c;
   return v_around;
 end
@@ -3435,8 +3497,8 @@ $$;
 -- checks/_admitted.sql
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
--- Parent edges hold containers together and give nothing themselves. Arrays carry the containers from one statement to
--- the next, so that each index is walked once for all of them.
+-- Parent edges hold containers together and give nothing themselves. Each container is looked at once for all resources
+-- that are in it, with a probe for the subject and one for each type of its groups.
 --
 -- Takes    p_resource_ids  in NFC, without repeats
 -- Returns  the ids that are admitted, in no order
@@ -3453,43 +3515,51 @@ declare
   v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
   v_open_types text[];
   v_open_ids text[];
-  v_more_types text[];
-  v_more_ids text[];
 begin
-  select array_agg(t.resource_type), array_agg(t.resource_id)
+  select array_agg(c.type), array_agg(c.id)
   into v_open_types, v_open_ids
-  from authz.tuples t
-  where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_around.distinct_types)
-    and t.resource_id = any (v_around.distinct_ids)
-    and t.subject_type = p_scope.subject_type
-    and t.subject_id = p_scope.subject_id
-    and t.relation = any (p_scope.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-
-  if p_scope.group_kinds is not null then
-    select array_agg(t.resource_type), array_agg(t.resource_id)
-    into v_more_types, v_more_ids
+  from (select distinct a.type, a.id from unnest(v_around.types, v_around.ids) a (type, id)) c
+  where exists (
+    select
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (p_scope.group_kinds)
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.subject_type = p_scope.subject_type
+      and t.subject_id = p_scope.subject_id
       and t.relation = any (p_scope.relations)
+      and t.subject_relation is null
       and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-      )) is true;
-    v_open_types := v_open_types || v_more_types;
-    v_open_ids := v_open_ids || v_more_ids;
-  end if;
+    offset 0
+  )
+  or exists (
+    select
+    from unnest(p_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and t.relation = any (p_scope.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+    )) is true
+    offset 0
+  );
   if v_open_types is null then
     return '{}';
+  end if;
+  if cardinality(p_resource_ids) = 1 then
+    return p_resource_ids;
   end if;
 
   return array(
@@ -3525,36 +3595,41 @@ declare
   v_relations text[];
 begin
   v_relations := array(
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = v_scope.subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select h.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = v_scope.subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (v_scope.group_kinds)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
-      )) is true
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select g.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join unnest(v_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.relation, t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    )) is true
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
@@ -3841,25 +3916,35 @@ begin
   into v_open.types, v_open.ids
   from (
     select t.resource_type, t.resource_id
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    from unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = p_scope.subject_type
+        and t.subject_id = p_scope.subject_id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
     union
     select t.resource_type, t.resource_id
     from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
   ) o (type, id);
   return v_open;
 end
@@ -3887,16 +3972,21 @@ begin
     select c.type collate "C", c.id collate "C", 1
     from unnest(p_containers.types, p_containers.ids) c (type, id)
     union
-    select t.resource_type, t.resource_id, w.depth + 1
+    select e.resource_type, e.resource_id, w.depth + 1
     from within w
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = w.type
-      and t.subject_id = w.id
-      and t.resource_type = any (p_types)
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = w.type
+        and t.subject_id = w.id
+        and t.resource_type = c.type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
     where w.depth < authz._max_depth()
   )
   select array_agg(w.type), array_agg(w.id)
@@ -3999,16 +4089,15 @@ begin
     p_resource_type,
     array(
       select own.resource_id
-      from unnest(v_scope.relations) r (relation)
-      cross join lateral (
+      from (
         select distinct t.resource_id
         from authz.tuples t
         where t.namespace = p_namespace
           and t.subject_type = v_scope.subject_type
           and t.subject_id = v_scope.subject_id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and t.subject_relation is null
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4017,7 +4106,6 @@ begin
       union
       select groups.resource_id
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-      cross join unnest(v_scope.relations) r (relation)
       cross join lateral (
         select distinct t.resource_id
         from authz.tuples t
@@ -4025,8 +4113,8 @@ begin
           and t.subject_type = m.type
           and t.subject_id = m.id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and (t.subject_relation is null or t.subject_relation = m.relation)
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4106,16 +4194,20 @@ begin
     select o.id
     from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
     union
-    select t.resource_id
+    select e.resource_id
     from unnest(v_open.types, v_open.ids) c (type, id)
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = c.type
-      and t.subject_id = c.id
-      and t.resource_type = p_resource_type
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join lateral (
+      select t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = c.type
+        and t.subject_id = c.id
+        and t.resource_type = p_resource_type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
   );
   return v_ids || array(
     select distinct t.resource_id_raw
@@ -4228,21 +4320,26 @@ begin
   end if;
   return exists (
     select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = any (p_visibility.group_kinds)
-      and t.relation = any (p_visibility.relations)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-          m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
+    from unnest(p_visibility.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_visibility.namespace
+        and t.resource_type = p_visibility.resource_type
+        and t.resource_id = v_resource_id
+        and t.subject_type = k.type
+        and t.relation = any (p_visibility.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+        m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+    )) is true
   );
 end
 $$;
@@ -4453,6 +4550,248 @@ begin
       count(distinct (t.resource_type, t.resource_id))
     from authz.tuples t
     where t.namespace = p_namespace;
+end
+$$;
+
+-- grants/list_subject_grants.sql
+-- authz.list_subject_grants: what was granted to a subject itself, by resource.
+--
+-- Nothing that it has through groups, containers or rules. Memberships and containments are grants as well, and so is
+-- what was granted to the holders of a relation on the subject.
+--
+-- Takes    p_subject_type, p_subject_id  the subject
+--          p_namespace                   tenant; the transaction's by default
+--          p_resource_type               only grants on resources of this type
+--          p_limit                       grants on the page, 1 to 1000; all by default
+--          p_cursor_resource_type, p_cursor_resource_id, p_cursor_relation, p_cursor_subject_relation
+--                                        the last grant of the page before
+-- Returns  one row a grant that has not ended, ordered by its first four columns byte by byte, where ids compare in
+--          Unicode form NFC; ids as they were sent
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023)
+-- Example  select * from authz.list_subject_grants('user', 'alice', p_resource_type => 'repo');
+create function authz.list_subject_grants(
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_resource_type text default null,
+  p_limit int default null,
+  p_cursor_resource_type text default null,
+  p_cursor_resource_id text default null,
+  p_cursor_relation text default null,
+  p_cursor_subject_relation text default null
+)
+returns table (
+  resource_type text,
+  resource_id text,
+  relation text,
+  subject_relation text,
+  expires_at timestamptz
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_limit is not null then
+    perform authz._validate_limit(p_limit);
+  end if;
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  return query
+  select
+    t.resource_type::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.subject_relation::text,
+    t.expires_at
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and t.resource_type between coalesce(p_resource_type, '') and coalesce(p_resource_type, '~')
+    and (t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')) > (
+      coalesce(p_cursor_resource_type, ''), normalize(coalesce(p_cursor_resource_id, ''), nfc),
+      coalesce(p_cursor_relation, ''), coalesce(p_cursor_subject_relation, '')
+    )
+    and (t.expires_at is null or t.expires_at > now())
+  order by t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')
+  limit p_limit;
+end
+$$;
+
+-- sharing/_assert_viewer.sql
+-- authz._assert_viewer: refuses a subject that is not the viewer of this transaction.
+--
+-- Raises   BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+create function authz._assert_viewer(p_subject_type text, p_subject_id text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_type text := nullif(current_setting('postkit.viewer_type', true), '');
+  v_id text := nullif(current_setting('postkit.viewer_id', true), '');
+begin
+  if v_type is null or v_id is null then
+    raise exception 'no viewer is set: call authz.set_viewer first'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_NOT_SET';
+  end if;
+  if (v_type, normalize(v_id, nfc)) is distinct from (p_subject_type, normalize(p_subject_id, nfc)) then
+    raise exception 'subject is not the viewer of this transaction'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_MISMATCH';
+  end if;
+end
+$$;
+
+-- sharing/list_external_resources.sql
+-- authz.list_external_resources: a page of what other tenants share with the viewer, newest first.
+--
+-- Finds grants to the viewer itself in any namespace but the tenant's: none to its groups, none on containers. Of the
+-- rules only those of namespace global widen the permission. A subject's id means the same subject in every
+-- namespace here, so subjects whose ids are unique only within a tenant must not ask.
+--
+-- Runs as the owner, since no other role sees more than one tenant; a policy for recipients would cost every check.
+--
+-- Takes    p_subject_type, p_subject_id  the viewer, as in authz.set_viewer
+--          p_resource_type               only resources of this type
+--          p_permission                  only grants that give it
+--          p_namespace                   tenant; the transaction's by default
+--          p_limit                       grants on the page, 1 to 1000
+--          p_cursor                      cursor of the last grant of the page before
+-- Returns  one row a grant that has not ended; ids as they were sent; cursor is opaque
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_CURSOR_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004) · BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+-- Example  select * from authz.list_external_resources('user', 'alice', 'doc', 'read');
+create function authz.list_external_resources(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_limit int default 100,
+  p_cursor text default null
+)
+returns table (
+  namespace text,
+  resource_id text,
+  relation text,
+  created_at timestamptz,
+  expires_at timestamptz,
+  cursor text
+)
+language plpgsql
+stable
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_before authz.audit_position;
+  v_relations text[];
+  v_maintenance text := coalesce(current_setting('postkit.maintenance', true), '');
+begin
+  perform authz._validate_limit(p_limit);
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  v_before := coalesce(authz._decode_audit_cursor(p_cursor), row('infinity', 0)::authz.audit_position);
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if current_setting('postkit.tenant_id', true) is distinct from p_namespace then
+    return;
+  end if;
+  v_relations := authz._implied_by(p_resource_type, array[p_permission], 'global');
+
+  perform set_config('postkit.maintenance', 'on', true);
+  -- Both sides of the own namespace, rather than <>: the index passes over a viewer's many grants at home.
+  return query
+  select
+    t.namespace::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.created_at,
+    t.expires_at,
+    authz._encode_audit_cursor(t.created_at, t.id)
+  from authz.tuples t
+  where t.subject_id collate "POSIX" = normalize(p_subject_id, nfc)
+    and t.subject_type = p_subject_type
+    and (t.namespace < p_namespace or t.namespace > p_namespace)
+    and t.subject_relation is null
+    and t.resource_type = p_resource_type
+    and t.relation = any (v_relations)
+    and (t.expires_at is null or t.expires_at > now())
+    and (t.created_at, t.id) < (v_before.event_time, v_before.id)
+  order by t.created_at desc, t.id desc
+  limit p_limit;
+  perform set_config('postkit.maintenance', v_maintenance, true);
+end
+$$;
+
+-- sharing/leave_external_resource.sql
+-- authz.leave_external_resource: gives up what another tenant granted to the viewer.
+--
+-- Takes back one grant to the viewer itself, as authz.list_external_resources shows it, and nothing else of that
+-- tenant, in whose audit the change is written with the actor of this transaction.
+--
+-- Takes    p_resource_type, p_resource_id  what the grant is on
+--          p_relation                      the permission that was granted, not one that it implies
+--          p_subject_type, p_subject_id    the viewer, as in authz.set_viewer
+--          p_owner_namespace               the tenant that granted
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  whether there was such a grant in another namespace
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501) · BIZ_VIEWER_NOT_SET (42501)
+--          · BIZ_VIEWER_MISMATCH (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable containers
+-- Example  select authz.leave_external_resource('doc', '1', 'read', 'user', 'alice', 'globex');
+create function authz.leave_external_resource(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_owner_namespace text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_tenant text := current_setting('postkit.tenant_id', true);
+  v_left boolean;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_id(p_owner_namespace, 'owner_namespace', 'VAL_NAMESPACE');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if p_owner_namespace = p_namespace or not authz._is_tenant(p_namespace) then
+    return false;
+  end if;
+
+  -- The grant is locked, deleted and recorded as the tenant's that made it. An error takes this setting back, too.
+  perform set_config('postkit.tenant_id', p_owner_namespace, true);
+  v_left := authz.delete_tuple(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_owner_namespace
+  );
+  perform set_config('postkit.tenant_id', v_tenant, true);
+  return v_left;
 end
 $$;
 
@@ -5339,6 +5678,10 @@ begin
   end loop;
   -- Runs as its owner, to tell yes or no.
   execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
+  -- Runs as its owner, and tests by itself who asks.
+  execute format(
+    'grant execute on function authz.list_external_resources(text, text, text, text, text, int, text) to %I', p_role
+  );
 end
 $$;
 
