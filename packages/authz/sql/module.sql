@@ -149,6 +149,14 @@
 \ir explanations/_describe_denial.sql
 \ir explanations/explain_json.sql
 
+-- subjects: who may do that
+\ir subjects/types.sql
+\ir subjects/_groups_on.sql
+\ir subjects/_subject_sources.sql
+\ir subjects/_subjects_from.sql
+\ir subjects/list_subjects.sql
+\ir subjects/count_subjects.sql
+
 -- privileges: nothing for PUBLIC, the rest through postkit.grant_role
 \ir privileges/_grant.sql
 \ir privileges/revoke.sql

@@ -9,6 +9,7 @@ import { hierarchy, type Hierarchy } from "./hierarchy.ts";
 import { maintenance, type Maintenance } from "./maintenance.ts";
 import type { SubjectInput } from "./references.ts";
 import { asViewer, sharing, type Sharing } from "./sharing.ts";
+import { subjects, type Subjects } from "./subjects.ts";
 import { tuples, type Tuples } from "./tuples.ts";
 
 /** The typed client of authz: one method a function of the schema, flat. */
@@ -37,6 +38,7 @@ export interface AuthzClient
    */
   withViewer(viewer: SubjectInput): AuthzClient;
 }
+  extends Tuples, Expirations, Hierarchy, Checks, Resources, Subjects, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClient {
   return Object.freeze({
@@ -48,6 +50,7 @@ export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClien
     ...resources(caller),
     ...grants(caller),
     ...sharing(caller, hasViewer),
+    ...subjects(caller),
     ...audit(caller),
     ...maintenance(caller),
     withViewer: (viewer: SubjectInput) => createAuthzClient(asViewer(caller, viewer), true),

@@ -36,3 +36,4 @@ export type {
 export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
 export type { SubjectGrant, SubjectGrantsQuery } from "./grants.ts";
 export type { ExternalGrant, ExternalResource, ExternalResourcesQuery } from "./sharing.ts";
+export type { ListedSubject, SubjectPage, SubjectQuery } from "./subjects.ts";

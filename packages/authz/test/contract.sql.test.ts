@@ -146,6 +146,17 @@ const published: Readonly<
     "authz.scope",
     "stable safe",
   ],
+  list_subjects: [
+    "p_resource_type text, p_resource_id text, p_permission text, p_namespace text = NS, p_limit integer = 100, " +
+      "p_subject_type text = NULL, p_cursor_type text = NULL, p_cursor_id text = NULL",
+    "TABLE(subject_type text, subject_id text)",
+    "stable safe",
+  ],
+  count_subjects: [
+    "p_resource_type text, p_resource_id text, p_permission text, p_namespace text = NS, p_subject_type text = NULL",
+    "bigint",
+    "stable safe",
+  ],
   is_visible: ["p_visibility authz.scope, p_resource_id text", "boolean", "stable safe"],
   set_hierarchy: [
     "p_resource_type text, p_permissions text[], p_namespace text = NS",

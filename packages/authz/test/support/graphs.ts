@@ -2,11 +2,11 @@ import fc from "fast-check";
 
 import type { End, Question, Rule, Tuple } from "./oracle.ts";
 
-const users = ["user:a", "user:b"];
+export const users = ["user:a", "user:b"];
 const groups = ["team:a", "team:b", "team:c"];
 const folders = ["folder:a", "folder:b", "folder:c"];
 const docs = ["doc:a"];
-const permissions = ["read", "write"];
+export const permissions = ["read", "write"];
 /** The one that is asked, with what must not be seen in it. */
 export const asked = "one";
 const namespaces = [asked, asked, asked, "two"];

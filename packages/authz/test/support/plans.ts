@@ -8,6 +8,7 @@ export interface PlanNode {
   readonly "Relation Name"?: string;
   readonly "Index Name"?: string;
   readonly "Actual Rows"?: number;
+  readonly "Actual Loops"?: number;
   readonly "Rows Removed by Filter"?: number;
   readonly Plans?: readonly PlanNode[];
 }

@@ -286,6 +286,20 @@ const functions = {
     method: (client, args) =>
       client.listResources(subject(args), "doc", "read", { limit: args.p_limit as number }),
   },
+  list_subjects: {
+    valid: { p_resource_type: "doc", p_resource_id: "1", p_permission: "read" },
+    fields: [],
+    method: (client, args) =>
+      client.listSubjects(
+        text(args.p_permission),
+        resource(args),
+        args.p_limit === undefined ? {} : { limit: args.p_limit as number },
+      ),
+  },
+  count_subjects: {
+    valid: { p_resource_type: "doc", p_resource_id: "1", p_permission: "read" },
+    fields: [],
+  },
   visible_ids: { valid: sight, fields: [] },
   visibility: { valid: sight, fields: [] },
   explain: { valid: { ...question, p_permission: "read" }, fields: [] },
@@ -469,6 +483,8 @@ function nullNamespaceCases(): RefusalCase[] {
     "filter_authorized",
     "list_permissions",
     "list_resources",
+    "list_subjects",
+    "count_subjects",
     "visible_ids",
     "visibility",
     "explain",
@@ -831,6 +847,21 @@ function sizeCases(): RefusalCase[] {
       sqlstate: "22023",
       message: /^limit is 1001, the most is 1000$/,
     },
+    ...[0, -1, -(2 ** 31), null].map((limit): RefusalCase => ({
+      title: `list_subjects: a limit of ${limit}, though there is nobody`,
+      name: "list_subjects",
+      args: { ...shapes.list_subjects.valid, p_resource_id: "none", p_limit: limit },
+      ...notPositive,
+      ...(limit === null ? { onlySql: "undefined is the default" } : {}),
+    })),
+    ...[1001, 2 ** 31 - 1].map((limit): RefusalCase => ({
+      title: `list_subjects: a limit of ${limit}, though there is nobody`,
+      name: "list_subjects",
+      args: { ...shapes.list_subjects.valid, p_resource_id: "none", p_limit: limit },
+      code: "VAL_LIMIT_TOO_LARGE",
+      sqlstate: "22023",
+      message: new RegExp(`^limit is ${limit}`),
+    })),
     ...(["get_audit_events", "list_subject_grants", "list_external_resources"] as const).flatMap(
       (name): RefusalCase[] => [
         {
