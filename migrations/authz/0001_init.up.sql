@@ -4457,8 +4457,7 @@ end
 $$;
 
 -- subjects/types.sql
--- Where subjects are read from: the grants on a resource or a container around it (is_granted), or those who hold a
--- relation on a group, any but parent when it is null.
+-- Where the subjects of a resource are read from.
 create type authz.subject_source as (
   type text collate "C",
   id text collate "C",
@@ -4466,13 +4465,16 @@ create type authz.subject_source as (
   is_granted boolean
 );
 
--- A stretch of one source, in the order of its subjects: those of one type, from one id on.
+comment on type authz.subject_source is 'A resource whose grants count (is_granted), or a group: those who hold a relation on it, any but parent when it is null';
+
 create type authz.subject_range as (
   type text collate "C",
   id text collate "C",
   subject_type text collate "C",
   from_id text collate "C"
 );
+
+comment on type authz.subject_range is 'What is left to read of one source, in the order of its subjects: those of one type, from one id on';
 
 -- subjects/_groups_on.sql
 -- authz._groups_on: the groups that have one of some relations on any of some sources.

@@ -40,19 +40,21 @@ afterAll(() => db.drop());
 describe("list_subjects and count_subjects", () => {
   it(`agree with check as it is specified on ${graphs} random graphs, page by page, seed ${seed}`, async () => {
     await fc.assert(
-      fc.asyncProperty(tuples, rules, fc.nat(2), async (stored, ruled, shift) => {
+      fc.asyncProperty(tuples, rules, fc.nat(11), async (stored, ruled, shift) => {
         const graph = { tuples: stored, rules: ruled };
         await store(graph);
         const answers = await ask(shift);
         const wrong = questions.flatMap((question, index) => {
           const expected = listed(graph, question);
-          const users = expected.filter((subject) => subject.startsWith("user:"));
+          const typed = expected.filter((subject) =>
+            subject.startsWith(`${typeOf(index, shift)}:`),
+          );
           const limit = limitOf(index, shift);
           const right = {
             pages: pagesOf(expected, limit),
-            user_pages: pagesOf(users, limit),
+            typed_pages: pagesOf(typed, limit),
             total: expected.length,
-            total_users: users.length,
+            total_typed: typed.length,
           };
           const answer = answers[index];
           return JSON.stringify(answer) === JSON.stringify(right)
@@ -90,6 +92,11 @@ function pagesOf(subjects: readonly string[], limit: number): string[][] {
 /** One, two and three in turn, each question with each of them over the graphs. */
 function limitOf(index: number, shift: number): number {
   return ((index + shift) % 3) + 1;
+}
+
+/** The type that pages are asked for, besides all. */
+function typeOf(index: number, shift: number): string {
+  return ["team", "user", "team", "folder"][(index + shift) % 4] ?? "";
 }
 
 async function store({ tuples: stored, rules: ruled }: Graph): Promise<void> {
@@ -146,26 +153,27 @@ const walk = `
 
 interface Answer {
   readonly pages: string[][];
-  readonly user_pages: string[][];
+  readonly typed_pages: string[][];
   readonly total: number;
-  readonly total_users: number;
+  readonly total_typed: number;
 }
 
 async function ask(shift: number): Promise<Answer[]> {
   await app.useTenant(asked);
   const { rows } = await app.query<Answer>(
     `select pg_temp.walk(q.permission, q.resource, q.max, null) as pages,
-       pg_temp.walk(q.permission, q.resource, q.max, 'user') as user_pages,
+       pg_temp.walk(q.permission, q.resource, q.max, q.type) as typed_pages,
        authz.count_subjects(split_part(q.resource, ':', 1), split_part(q.resource, ':', 2), q.permission)::int as total,
        authz.count_subjects(
-         split_part(q.resource, ':', 1), split_part(q.resource, ':', 2), q.permission, p_subject_type => 'user'
-       )::int as total_users
-     from unnest($1::text[], $2::text[], $3::int[]) with ordinality q (permission, resource, max, position)
+         split_part(q.resource, ':', 1), split_part(q.resource, ':', 2), q.permission, p_subject_type => q.type
+       )::int as total_typed
+     from unnest($1::text[], $2::text[], $3::int[], $4::text[]) with ordinality q (permission, resource, max, type, position)
      order by q.position`,
     [
       questions.map(({ permission }) => permission),
       questions.map(({ resource }) => resource),
       questions.map((_, index) => limitOf(index, shift)),
+      questions.map((_, index) => typeOf(index, shift)),
     ],
   );
   return rows;
