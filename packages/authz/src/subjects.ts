@@ -28,8 +28,8 @@ export interface SubjectPage extends SubjectQuery {
 
 export interface Subjects {
   /**
-   * A page of those who have a permission on a resource, as `check` would say, ordered by type and id. A
-   * group with members is left out for them, one without is listed itself. A page that is shorter than its limit is the last.
+   * A page of those who have a permission on a resource, as `check` would say, in byte order of type and id. A group
+   * with members is left out for them, one without is listed itself. A page that is shorter than its limit is the last.
    *
    * @example
    * const page = await postkit.authz.listSubjects("read", "repo:api", { limit: 20 });
