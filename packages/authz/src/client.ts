@@ -21,6 +21,7 @@ export interface AuthzClient
     Checks,
     Explanations,
     Resources,
+    Subjects,
     Grants,
     Sharing,
     Audit,
@@ -38,7 +39,6 @@ export interface AuthzClient
    */
   withViewer(viewer: SubjectInput): AuthzClient;
 }
-  extends Tuples, Expirations, Hierarchy, Checks, Resources, Subjects, Audit, Maintenance {}
 
 export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClient {
   return Object.freeze({
@@ -48,9 +48,9 @@ export function createAuthzClient(caller: Caller, hasViewer = false): AuthzClien
     ...checks(caller),
     ...explanations(caller),
     ...resources(caller),
+    ...subjects(caller),
     ...grants(caller),
     ...sharing(caller, hasViewer),
-    ...subjects(caller),
     ...audit(caller),
     ...maintenance(caller),
     withViewer: (viewer: SubjectInput) => createAuthzClient(asViewer(caller, viewer), true),
