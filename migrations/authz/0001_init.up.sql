@@ -100,6 +100,48 @@ begin
 end
 $$;
 
+-- context/set_viewer.sql
+-- authz.set_viewer: names the subject for whom the rest of the transaction looks at what other tenants share.
+--
+-- It widens no check and no list of a tenant: only the functions for external resources read it.
+--
+-- Takes    p_viewer_type, p_viewer_id  the subject
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023)
+-- Example  select authz.set_viewer('user', 'alice');
+create function authz.set_viewer(p_viewer_type text, p_viewer_id text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform authz._validate_identifier(p_viewer_type, 'viewer_type');
+  perform authz._validate_id(p_viewer_id, 'viewer_id');
+  perform set_config('postkit.viewer_type', p_viewer_type, true);
+  perform set_config('postkit.viewer_id', p_viewer_id, true);
+end
+$$;
+
+-- context/clear_viewer.sql
+-- authz.clear_viewer: ends what set_viewer set.
+--
+-- Example  select authz.clear_viewer();
+create function authz.clear_viewer()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  perform set_config('postkit.viewer_type', '', true);
+  perform set_config('postkit.viewer_id', '', true);
+end
+$$;
+
 -- context/_rls_bypassed.sql
 -- authz._rls_bypassed: whether row level security does not bind the current role.
 create function authz._rls_bypassed()
@@ -708,7 +750,7 @@ begin
   return v_position;
 exception
   when data_exception then
-    raise exception 'cursor is not one that a page of the audit gave'
+    raise exception 'cursor is not one that a page gave'
       using errcode = '22023', hint = 'postkit:authz:VAL_CURSOR_INVALID';
 end
 $$;
@@ -1361,9 +1403,10 @@ comment on table authz.tuples is 'Resource has relation to subject, optionally o
 create unique index tuples_key_idx on authz.tuples
   (namespace, resource_type, resource_id, subject_type, subject_id, relation, coalesce(subject_relation, ''));
 
--- What a subject holds, by type of resource: memberships, children of a container, pages of resources.
+-- What a subject holds, by type of resource: memberships, children of a container, pages of resources. Either index
+-- finds a grant of known ends at once, so that it does not matter which the planner takes.
 create index tuples_subject_idx on authz.tuples
-  (namespace, subject_type, subject_id, resource_type, relation, resource_id)
+  (namespace, subject_type, subject_id, resource_type, resource_id, relation)
   include (subject_relation, expires_at);
 
 create index tuples_parent_idx on authz.tuples (namespace, resource_type, resource_id)
@@ -1372,6 +1415,10 @@ create index tuples_parent_idx on authz.tuples (namespace, resource_type, resour
 
 create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
   where resource_id_raw is not null;
+
+-- Finds a recipient's grants in all namespaces. Under another name of the same collation, as no other query asks for
+-- it: being small, it would tempt the planner away from tuples_subject_idx, which also has the relation.
+create index tuples_recipient_idx on authz.tuples (subject_id collate "POSIX", subject_type, namespace);
 
 create index tuples_expires_at_idx on authz.tuples (namespace, expires_at) where expires_at is not null;
 
@@ -1429,12 +1476,17 @@ begin
       union
       select t.resource_type, t.resource_id
       from reached r
-      join authz.tuples t
-        on t.namespace = p_namespace
-        and t.subject_type = r.type
-        and t.subject_id = r.id
-        and t.resource_type = any (v_group_types)
-        and t.relation = 'member'
+      cross join unnest(v_group_types) g (type)
+      cross join lateral (
+        select m.resource_type, m.resource_id
+        from authz.tuples m
+        where m.namespace = p_namespace
+          and m.subject_type = r.type
+          and m.subject_id = r.id
+          and m.resource_type = g.type
+          and m.relation = 'member'
+        offset 0
+      ) t
     )
     select from reached r where r.type = p_to_type and r.id = p_to_id
   );
@@ -3319,9 +3371,7 @@ comment on type authz.scope is 'A subject, what it holds on groups (three arrays
 create type authz.containment as (
   origins text[],
   types text[],
-  ids text[],
-  distinct_types text[],
-  distinct_ids text[]
+  ids text[]
 );
 
 comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
@@ -3331,7 +3381,9 @@ comment on type authz.containment is 'Resources and what is around them: origins
 --
 -- A subject stands for the groups it holds anything on, and through member edges for those around them. An edge with
 -- a subject_relation admits only those who hold that relation on the group, at every level. Only types that are
--- subjects of something are groups, so that what he holds on a thousand documents is not read.
+-- subjects of something are groups, so that what he holds on a thousand documents is not read. "offset 0" keeps the
+-- planner from reading all of a subject's grants and joining the types afterwards, which is cheaper for most subjects
+-- and ruinous for some.
 --
 -- Takes    p_permissions    one of these is asked for
 -- Returns  the scope; its group arrays are null for a subject in no group
@@ -3365,26 +3417,36 @@ begin
     return v_scope;
   end if;
   with recursive memberships (type, id, relation, depth) as (
-    select t.resource_type, t.resource_id, t.relation, 1
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.subject_type = p_subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.resource_type = any (v_group_types)
-      and t.subject_relation is null
-      and t.relation <> 'parent'
-      and (t.expires_at is null or t.expires_at > now())
+    select h.resource_type, h.resource_id, h.relation, 1
+    from unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = p_subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.resource_type = g.type
+        and t.subject_relation is null
+        and t.relation <> 'parent'
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.resource_type, t.resource_id, t.relation, m.depth + 1
+    select h.resource_type, h.resource_id, h.relation, m.depth + 1
     from memberships m
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (v_group_types)
-      and t.relation = 'member'
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(v_group_types) g (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id, t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = g.type
+        and t.relation = 'member'
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     where m.depth < authz._max_depth()
   )
   select array_agg(distinct m.type), array_agg(m.type), array_agg(m.id), array_agg(m.relation)
@@ -3425,8 +3487,8 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id), array_agg(distinct c.type), array_agg(distinct c.id)
-  into v_around.origins, v_around.types, v_around.ids, v_around.distinct_types, v_around.distinct_ids
+  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
+  into v_around.origins, v_around.types, v_around.ids
   from containers c;
   return v_around;
 end
@@ -3435,8 +3497,8 @@ $$;
 -- checks/_admitted.sql
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
--- Parent edges hold containers together and give nothing themselves. Arrays carry the containers from one statement to
--- the next, so that each index is walked once for all of them.
+-- Parent edges hold containers together and give nothing themselves. Each container is looked at once for all resources
+-- that are in it, with a probe for the subject and one for each type of its groups.
 --
 -- Takes    p_resource_ids  in NFC, without repeats
 -- Returns  the ids that are admitted, in no order
@@ -3453,43 +3515,51 @@ declare
   v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
   v_open_types text[];
   v_open_ids text[];
-  v_more_types text[];
-  v_more_ids text[];
 begin
-  select array_agg(t.resource_type), array_agg(t.resource_id)
+  select array_agg(c.type), array_agg(c.id)
   into v_open_types, v_open_ids
-  from authz.tuples t
-  where t.namespace = p_scope.namespace
-    and t.resource_type = any (v_around.distinct_types)
-    and t.resource_id = any (v_around.distinct_ids)
-    and t.subject_type = p_scope.subject_type
-    and t.subject_id = p_scope.subject_id
-    and t.relation = any (p_scope.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-
-  if p_scope.group_kinds is not null then
-    select array_agg(t.resource_type), array_agg(t.resource_id)
-    into v_more_types, v_more_ids
+  from (select distinct a.type, a.id from unnest(v_around.types, v_around.ids) a (type, id)) c
+  where exists (
+    select
     from authz.tuples t
     where t.namespace = p_scope.namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (p_scope.group_kinds)
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.subject_type = p_scope.subject_type
+      and t.subject_id = p_scope.subject_id
       and t.relation = any (p_scope.relations)
+      and t.subject_relation is null
       and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-      )) is true;
-    v_open_types := v_open_types || v_more_types;
-    v_open_ids := v_open_ids || v_more_ids;
-  end if;
+    offset 0
+  )
+  or exists (
+    select
+    from unnest(p_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and t.relation = any (p_scope.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+    )) is true
+    offset 0
+  );
   if v_open_types is null then
     return '{}';
+  end if;
+  if cardinality(p_resource_ids) = 1 then
+    return p_resource_ids;
   end if;
 
   return array(
@@ -3525,36 +3595,41 @@ declare
   v_relations text[];
 begin
   v_relations := array(
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = v_scope.subject_type
-      and t.subject_id = v_scope.subject_id
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select h.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = v_scope.subject_type
+        and t.subject_id = v_scope.subject_id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) h
     union
-    select t.relation
-    from authz.tuples t
-    where t.namespace = p_namespace
-      and t.resource_type = any (v_around.distinct_types)
-      and t.resource_id = any (v_around.distinct_ids)
-      and t.subject_type = any (v_scope.group_kinds)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
-      )) is true
-      and ((t.resource_type, t.resource_id) in (
-        select c.type, c.id from unnest(v_around.types, v_around.ids) c (type, id)
-      )) is true
+    select g.relation
+    from unnest(v_around.types, v_around.ids) c (type, id)
+    cross join unnest(v_scope.group_kinds) k (type)
+    cross join lateral (
+      select t.relation, t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = k.type
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    )) is true
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
@@ -3841,25 +3916,35 @@ begin
   into v_open.types, v_open.ids
   from (
     select t.resource_type, t.resource_id
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    from unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = p_scope.subject_type
+        and t.subject_id = p_scope.subject_id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
     union
     select t.resource_type, t.resource_id
     from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    join authz.tuples t
-      on t.namespace = p_scope.namespace
-      and t.subject_type = m.type
-      and t.subject_id = m.id
-      and t.resource_type = any (p_types)
-      and t.relation = any (p_scope.relations)
-      and (t.subject_relation is null or t.subject_relation = m.relation)
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
   ) o (type, id);
   return v_open;
 end
@@ -3887,16 +3972,21 @@ begin
     select c.type collate "C", c.id collate "C", 1
     from unnest(p_containers.types, p_containers.ids) c (type, id)
     union
-    select t.resource_type, t.resource_id, w.depth + 1
+    select e.resource_type, e.resource_id, w.depth + 1
     from within w
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = w.type
-      and t.subject_id = w.id
-      and t.resource_type = any (p_types)
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = w.type
+        and t.subject_id = w.id
+        and t.resource_type = c.type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
     where w.depth < authz._max_depth()
   )
   select array_agg(w.type), array_agg(w.id)
@@ -3999,16 +4089,15 @@ begin
     p_resource_type,
     array(
       select own.resource_id
-      from unnest(v_scope.relations) r (relation)
-      cross join lateral (
+      from (
         select distinct t.resource_id
         from authz.tuples t
         where t.namespace = p_namespace
           and t.subject_type = v_scope.subject_type
           and t.subject_id = v_scope.subject_id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and t.subject_relation is null
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4017,7 +4106,6 @@ begin
       union
       select groups.resource_id
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
-      cross join unnest(v_scope.relations) r (relation)
       cross join lateral (
         select distinct t.resource_id
         from authz.tuples t
@@ -4025,8 +4113,8 @@ begin
           and t.subject_type = m.type
           and t.subject_id = m.id
           and t.resource_type = p_resource_type
-          and t.relation = r.relation
           and t.resource_id > v_after
+          and t.relation = any (v_scope.relations)
           and (t.subject_relation is null or t.subject_relation = m.relation)
           and (t.expires_at is null or t.expires_at > now())
         order by t.resource_id
@@ -4106,16 +4194,20 @@ begin
     select o.id
     from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
     union
-    select t.resource_id
+    select e.resource_id
     from unnest(v_open.types, v_open.ids) c (type, id)
-    join authz.tuples t
-      on t.namespace = p_namespace
-      and t.subject_type = c.type
-      and t.subject_id = c.id
-      and t.resource_type = p_resource_type
-      and t.relation = 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
+    cross join lateral (
+      select t.resource_id
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.subject_type = c.type
+        and t.subject_id = c.id
+        and t.resource_type = p_resource_type
+        and t.relation = 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) e
   );
   return v_ids || array(
     select distinct t.resource_id_raw
@@ -4228,21 +4320,26 @@ begin
   end if;
   return exists (
     select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = any (p_visibility.group_kinds)
-      and t.relation = any (p_visibility.relations)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-          m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
+    from unnest(p_visibility.group_kinds) k (type)
+    cross join lateral (
+      select t.subject_id, t.subject_relation
+      from authz.tuples t
+      where t.namespace = p_visibility.namespace
+        and t.resource_type = p_visibility.resource_type
+        and t.resource_id = v_resource_id
+        and t.subject_type = k.type
+        and t.relation = any (p_visibility.relations)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) g
+    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+      select m.type, m.id, m.relation
+      from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
+        m (type, id, relation)
+      union all
+      select m.type, m.id, ''
+      from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+    )) is true
   );
 end
 $$;
@@ -4453,6 +4550,1089 @@ begin
       count(distinct (t.resource_type, t.resource_id))
     from authz.tuples t
     where t.namespace = p_namespace;
+end
+$$;
+
+-- grants/list_subject_grants.sql
+-- authz.list_subject_grants: what was granted to a subject itself, by resource.
+--
+-- Nothing that it has through groups, containers or rules. Memberships and containments are grants as well, and so is
+-- what was granted to the holders of a relation on the subject.
+--
+-- Takes    p_subject_type, p_subject_id  the subject
+--          p_namespace                   tenant; the transaction's by default
+--          p_resource_type               only grants on resources of this type
+--          p_limit                       grants on the page, 1 to 1000; all by default
+--          p_cursor_resource_type, p_cursor_resource_id, p_cursor_relation, p_cursor_subject_relation
+--                                        the last grant of the page before
+-- Returns  one row a grant that has not ended, ordered by its first four columns byte by byte, where ids compare in
+--          Unicode form NFC; ids as they were sent
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023)
+-- Example  select * from authz.list_subject_grants('user', 'alice', p_resource_type => 'repo');
+create function authz.list_subject_grants(
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_resource_type text default null,
+  p_limit int default null,
+  p_cursor_resource_type text default null,
+  p_cursor_resource_id text default null,
+  p_cursor_relation text default null,
+  p_cursor_subject_relation text default null
+)
+returns table (
+  resource_type text,
+  resource_id text,
+  relation text,
+  subject_relation text,
+  expires_at timestamptz
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_limit is not null then
+    perform authz._validate_limit(p_limit);
+  end if;
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  return query
+  select
+    t.resource_type::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.subject_relation::text,
+    t.expires_at
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.subject_type = p_subject_type
+    and t.subject_id = normalize(p_subject_id, nfc)
+    and t.resource_type between coalesce(p_resource_type, '') and coalesce(p_resource_type, '~')
+    and (t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')) > (
+      coalesce(p_cursor_resource_type, ''), normalize(coalesce(p_cursor_resource_id, ''), nfc),
+      coalesce(p_cursor_relation, ''), coalesce(p_cursor_subject_relation, '')
+    )
+    and (t.expires_at is null or t.expires_at > now())
+  order by t.resource_type, t.resource_id, t.relation, coalesce(t.subject_relation, '')
+  limit p_limit;
+end
+$$;
+
+-- sharing/_assert_viewer.sql
+-- authz._assert_viewer: refuses a subject that is not the viewer of this transaction.
+--
+-- Raises   BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+create function authz._assert_viewer(p_subject_type text, p_subject_id text)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_type text := nullif(current_setting('postkit.viewer_type', true), '');
+  v_id text := nullif(current_setting('postkit.viewer_id', true), '');
+begin
+  if v_type is null or v_id is null then
+    raise exception 'no viewer is set: call authz.set_viewer first'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_NOT_SET';
+  end if;
+  if (v_type, normalize(v_id, nfc)) is distinct from (p_subject_type, normalize(p_subject_id, nfc)) then
+    raise exception 'subject is not the viewer of this transaction'
+      using errcode = '42501', hint = 'postkit:authz:BIZ_VIEWER_MISMATCH';
+  end if;
+end
+$$;
+
+-- sharing/list_external_resources.sql
+-- authz.list_external_resources: a page of what other tenants share with the viewer, newest first.
+--
+-- Finds grants to the viewer itself in any namespace but the tenant's: none to its groups, none on containers. Of the
+-- rules only those of namespace global widen the permission. A subject's id means the same subject in every
+-- namespace here, so subjects whose ids are unique only within a tenant must not ask.
+--
+-- Runs as the owner, since no other role sees more than one tenant; a policy for recipients would cost every check.
+--
+-- Takes    p_subject_type, p_subject_id  the viewer, as in authz.set_viewer
+--          p_resource_type               only resources of this type
+--          p_permission                  only grants that give it
+--          p_namespace                   tenant; the transaction's by default
+--          p_limit                       grants on the page, 1 to 1000
+--          p_cursor                      cursor of the last grant of the page before
+-- Returns  one row a grant that has not ended; ids as they were sent; cursor is opaque
+-- Raises   VAL_NOT_POSITIVE (22023) · VAL_LIMIT_TOO_LARGE (22023) · VAL_CURSOR_INVALID (22023)
+--          · VAL_NAMESPACE_NULL (22004) · BIZ_VIEWER_NOT_SET (42501) · BIZ_VIEWER_MISMATCH (42501)
+-- Example  select * from authz.list_external_resources('user', 'alice', 'doc', 'read');
+create function authz.list_external_resources(
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_permission text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_limit int default 100,
+  p_cursor text default null
+)
+returns table (
+  namespace text,
+  resource_id text,
+  relation text,
+  created_at timestamptz,
+  expires_at timestamptz,
+  cursor text
+)
+language plpgsql
+stable
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_before authz.audit_position;
+  v_relations text[];
+  v_maintenance text := coalesce(current_setting('postkit.maintenance', true), '');
+begin
+  perform authz._validate_limit(p_limit);
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  v_before := coalesce(authz._decode_audit_cursor(p_cursor), row('infinity', 0)::authz.audit_position);
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if current_setting('postkit.tenant_id', true) is distinct from p_namespace then
+    return;
+  end if;
+  v_relations := authz._implied_by(p_resource_type, array[p_permission], 'global');
+
+  perform set_config('postkit.maintenance', 'on', true);
+  -- Both sides of the own namespace, rather than <>: the index passes over a viewer's many grants at home.
+  return query
+  select
+    t.namespace::text,
+    coalesce(t.resource_id_raw, t.resource_id)::text,
+    t.relation::text,
+    t.created_at,
+    t.expires_at,
+    authz._encode_audit_cursor(t.created_at, t.id)
+  from authz.tuples t
+  where t.subject_id collate "POSIX" = normalize(p_subject_id, nfc)
+    and t.subject_type = p_subject_type
+    and (t.namespace < p_namespace or t.namespace > p_namespace)
+    and t.subject_relation is null
+    and t.resource_type = p_resource_type
+    and t.relation = any (v_relations)
+    and (t.expires_at is null or t.expires_at > now())
+    and (t.created_at, t.id) < (v_before.event_time, v_before.id)
+  order by t.created_at desc, t.id desc
+  limit p_limit;
+  perform set_config('postkit.maintenance', v_maintenance, true);
+end
+$$;
+
+-- sharing/leave_external_resource.sql
+-- authz.leave_external_resource: gives up what another tenant granted to the viewer.
+--
+-- Takes back one grant to the viewer itself, as authz.list_external_resources shows it, and nothing else of that
+-- tenant, in whose audit the change is written with the actor of this transaction.
+--
+-- Takes    p_resource_type, p_resource_id  what the grant is on
+--          p_relation                      the permission that was granted, not one that it implies
+--          p_subject_type, p_subject_id    the viewer, as in authz.set_viewer
+--          p_owner_namespace               the tenant that granted
+--          p_namespace                     tenant; the transaction's by default
+-- Returns  whether there was such a grant in another namespace
+-- Raises   VAL_IDENTIFIER_NULL (22004) · VAL_IDENTIFIER_EMPTY (22026) · VAL_IDENTIFIER_TOO_LONG (22001)
+--          · VAL_IDENTIFIER_FORMAT (22023) · VAL_ID_NULL (22004) · VAL_ID_EMPTY (22026) · VAL_ID_TOO_LONG (22001)
+--          · VAL_ID_INVALID_CHARS (22023) · VAL_ID_WHITESPACE (22023) · VAL_NAMESPACE_NULL (22004)
+--          · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001) · VAL_NAMESPACE_INVALID_CHARS (22023)
+--          · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501) · BIZ_VIEWER_NOT_SET (42501)
+--          · BIZ_VIEWER_MISMATCH (42501)
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable containers
+-- Example  select authz.leave_external_resource('doc', '1', 'read', 'user', 'alice', 'globex');
+create function authz.leave_external_resource(
+  p_resource_type text,
+  p_resource_id text,
+  p_relation text,
+  p_subject_type text,
+  p_subject_id text,
+  p_owner_namespace text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_tenant text := current_setting('postkit.tenant_id', true);
+  v_left boolean;
+begin
+  perform authz._validate_identifier(p_resource_type, 'resource_type');
+  perform authz._validate_identifier(p_relation, 'relation');
+  perform authz._validate_identifier(p_subject_type, 'subject_type');
+  perform authz._validate_id(p_resource_id, 'resource_id');
+  perform authz._validate_id(p_subject_id, 'subject_id');
+  perform authz._validate_id(p_owner_namespace, 'owner_namespace', 'VAL_NAMESPACE');
+  perform authz._validate_namespace(p_namespace);
+  perform authz._assert_tenant_set();
+  perform authz._assert_viewer(p_subject_type, p_subject_id);
+  perform authz._warn_tenant(p_namespace);
+  if p_owner_namespace = p_namespace or not authz._is_tenant(p_namespace) then
+    return false;
+  end if;
+
+  -- The grant is locked, deleted and recorded as the tenant's that made it. An error takes this setting back, too.
+  perform set_config('postkit.tenant_id', p_owner_namespace, true);
+  v_left := authz.delete_tuple(
+    p_resource_type, p_resource_id, p_relation, p_subject_type, p_subject_id, null, p_owner_namespace
+  );
+  perform set_config('postkit.tenant_id', v_tenant, true);
+  return v_left;
+end
+$$;
+
+-- explanations/types.sql
+create type authz.permission_path as (
+  path_type text,
+  via_relation text,
+  via_subject_type text,
+  via_subject_id text,
+  via_membership text,
+  path_chain text[]
+);
+
+comment on type authz.permission_path is 'One way in which a subject has a permission: direct, group, hierarchy or resource';
+
+-- What was reached, and the tuples that lead there, in order. obstacles is how many of them do not hold, expires_at
+-- when the first ends, 'infinity' for never.
+create type authz.trail as (
+  type text collate "C",
+  id text collate "C",
+  relation text collate "C",
+  obstacles int,
+  expires_at timestamptz,
+  tuple_ids bigint[]
+);
+
+comment on type authz.trail is 'A group or container that was reached, by which tuples, and how long that holds';
+
+create type authz.granting_path as (
+  grant_id bigint,
+  relation text collate "C",
+  membership_ids bigint[],
+  container_ids bigint[],
+  obstacles int,
+  expires_at timestamptz
+);
+
+comment on type authz.granting_path is 'A grant with the tuples that lead to it from the subject and from the resource';
+
+-- explanations/_max_described.sql
+-- authz._max_described: how many elements each list of an explanation in JSON has at most.
+create function authz._max_described()
+returns int
+language sql
+immutable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+  select 100
+$$;
+
+-- explanations/_best_trails.sql
+-- authz._best_trails: of the trails to each thing the best one: fewest obstacles, then longest lasting, then shortest.
+--
+-- One trail a thing keeps the walk polynomial, and a walk that takes its rounds by length of the trails finds the best
+-- of that length or less, since a better trail that is longer replaces a shorter one and is followed anew.
+create function authz._best_trails(p_reached authz.trail[], p_found authz.trail[])
+returns authz.trail[]
+language plpgsql
+immutable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return array(
+    select distinct on (f.type, f.id, f.relation) f
+    from unnest(p_reached || p_found) f
+    order by f.type, f.id, f.relation, f.obstacles, f.expires_at desc, cardinality(f.tuple_ids), f.tuple_ids
+  );
+end
+$$;
+
+-- explanations/_trace_memberships.sql
+-- authz._trace_memberships: what a subject is: itself, and the holder of relations on groups, by the best trails.
+--
+-- As in authz._scope: any relation it holds on a group counts, from there on member edges lead up, an edge with a
+-- subject_relation admits only those who hold it, and only types that are subjects of something are groups.
+--
+-- Takes    p_max_depth  edges that a trail has at most
+--          p_loose      follows edges that have ended or ask for another relation as well, as obstacles
+create function authz._trace_memberships(
+  p_subject_type text,
+  p_subject_id text,
+  p_namespace text,
+  p_max_depth int,
+  p_loose boolean
+)
+returns authz.trail[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_reached authz.trail[] := array[row(p_subject_type, p_subject_id, null, 0, 'infinity', '{}')::authz.trail];
+  v_found authz.trail[];
+  v_group_types text[];
+begin
+  select g.group_types into v_group_types from authz.graph_state g where g.namespace = p_namespace;
+  for v_depth in 1..p_max_depth loop
+    if v_depth = 1 then
+      v_found := array(
+        select row(
+          t.resource_type, t.resource_id, t.relation, (t.expires_at is not null and t.expires_at <= now())::int,
+          coalesce(t.expires_at, 'infinity'), array[t.id]
+        )::authz.trail
+        from unnest(v_group_types) g (type)
+        -- Offset 0 has the planner probe for each type, whatever it believes about the size of the table.
+        cross join lateral (
+          select e.id, e.resource_type, e.resource_id, e.relation, e.expires_at
+          from authz.tuples e
+          where e.namespace = p_namespace
+            and e.subject_type = p_subject_type
+            and e.subject_id = p_subject_id
+            and e.resource_type = g.type
+            and e.subject_relation is null
+            and e.relation <> 'parent'
+            and (p_loose or e.expires_at is null or e.expires_at > now())
+          offset 0
+        ) t
+      );
+    else
+      v_found := array(
+        select row(
+          t.resource_type, t.resource_id, t.relation,
+          r.obstacles
+            + (t.expires_at is not null and t.expires_at <= now())::int
+            + (t.subject_relation is not null and t.subject_relation <> r.relation)::int,
+          least(r.expires_at, t.expires_at), r.tuple_ids || t.id
+        )::authz.trail
+        from unnest(v_reached) r
+        cross join unnest(v_group_types) g (type)
+        cross join lateral (
+          select e.id, e.resource_type, e.resource_id, e.relation, e.subject_relation, e.expires_at
+          from authz.tuples e
+          where e.namespace = p_namespace
+            and e.subject_type = r.type
+            and e.subject_id = r.id
+            and e.resource_type = g.type
+            and e.relation = 'member'
+            and (p_loose or e.subject_relation is null or e.subject_relation = r.relation)
+            and (p_loose or e.expires_at is null or e.expires_at > now())
+          offset 0
+        ) t
+        where cardinality(r.tuple_ids) = v_depth - 1
+      );
+    end if;
+    exit when cardinality(v_found) = 0;
+    v_reached := authz._best_trails(v_reached, v_found);
+  end loop;
+  return v_reached;
+end
+$$;
+
+-- explanations/_trace_containers.sql
+-- authz._trace_containers: a resource and the containers around it, by the best trails.
+--
+-- Takes    p_max_depth  edges that a trail has at most
+--          p_loose      follows edges that have ended as well, as obstacles
+create function authz._trace_containers(
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text,
+  p_max_depth int,
+  p_loose boolean
+)
+returns authz.trail[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_reached authz.trail[] := array[row(p_resource_type, p_resource_id, null, 0, 'infinity', '{}')::authz.trail];
+  v_found authz.trail[];
+begin
+  for v_depth in 1..p_max_depth loop
+    v_found := array(
+      select row(
+        t.subject_type, t.subject_id, null,
+        r.obstacles + (t.expires_at is not null and t.expires_at <= now())::int,
+        least(r.expires_at, t.expires_at), r.tuple_ids || t.id
+      )::authz.trail
+      from unnest(v_reached) r
+      -- Offset 0 has the planner probe for each trail, whatever it believes about the size of the table.
+      cross join lateral (
+        select e.id, e.subject_type, e.subject_id, e.expires_at
+        from authz.tuples e
+        where e.namespace = p_namespace
+          and e.resource_type = r.type
+          and e.resource_id = r.id
+          and e.relation = 'parent'
+          and e.subject_relation is null
+          and (p_loose or e.expires_at is null or e.expires_at > now())
+        offset 0
+      ) t
+      where cardinality(r.tuple_ids) = v_depth - 1
+    );
+    exit when cardinality(v_found) = 0;
+    v_reached := authz._best_trails(v_reached, v_found);
+  end loop;
+  return v_reached;
+end
+$$;
+
+-- explanations/_rule_chains.sql
+-- authz._rule_chains: how each relation that gives a permission does: the permissions from it to the one asked for.
+--
+-- Takes    p_max_depth  rules that a chain has at most
+-- Returns  an object with a shortest chain, an array, for each relation of authz._implied_by
+create function authz._rule_chains(p_resource_type text, p_permission text, p_namespace text, p_max_depth int)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_relations text[] := authz._implied_by(p_resource_type, array[p_permission], p_namespace);
+begin
+  return (
+    with recursive
+      reached (permission, depth) as (
+        select p_permission collate "C", 0
+        union
+        select h.permission, r.depth + 1
+        from reached r
+        join authz.permission_hierarchy h
+          on h.namespace in (p_namespace, 'global')
+          and h.resource_type = p_resource_type
+          and h.implies = r.permission
+          and h.permission = any (v_relations)
+        where r.depth < p_max_depth
+      ),
+      nearest (permission, depth) as (
+        select r.permission, min(r.depth) from reached r group by r.permission
+      ),
+      steps (permission, implies) as (
+        select n.permission, min(h.implies)
+        from nearest n
+        join authz.permission_hierarchy h
+          on h.namespace in (p_namespace, 'global')
+          and h.resource_type = p_resource_type
+          and h.permission = n.permission
+        join nearest i on i.permission = h.implies and i.depth = n.depth - 1
+        group by n.permission
+      ),
+      chains (relation, permission, chain) as (
+        select n.permission, n.permission, jsonb_build_array(n.permission)
+        from nearest n
+        where n.permission = any (v_relations)
+        union all
+        select c.relation, s.implies, c.chain || jsonb_build_array(s.implies)
+        from chains c
+        join steps s on s.permission = c.permission
+      )
+    select coalesce(jsonb_object_agg(c.relation, c.chain), '{}')
+    from chains c
+    where c.permission = p_permission
+  );
+end
+$$;
+
+-- explanations/_granting_paths.sql
+-- authz._granting_paths: the grants that bring together what a subject is and where a resource is, each once, by its
+-- best trails; the best first.
+--
+-- Takes    p_memberships  from authz._trace_memberships
+--          p_containers   from authz._trace_containers
+--          p_relations    relations that are enough
+--          p_loose        takes grants that have ended or ask for another relation as well, as obstacles
+create function authz._granting_paths(
+  p_memberships authz.trail[],
+  p_containers authz.trail[],
+  p_relations text[],
+  p_namespace text,
+  p_loose boolean
+)
+returns authz.granting_path[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return array(
+    with granted_on as materialized (
+      select c.type, c.id, c.obstacles, c.expires_at, c.tuple_ids
+      from unnest(p_containers) c
+      cross join lateral (
+        select
+        from authz.tuples e
+        where e.namespace = p_namespace
+          and e.resource_type = c.type
+          and e.resource_id = c.id
+          and e.relation <> 'parent'
+        limit 1
+      ) t
+    )
+    select row(g.id, g.relation, g.membership_ids, g.container_ids, g.obstacles, g.expires_at)::authz.granting_path
+    from (
+      select distinct on (t.id)
+        t.id, t.relation, m.tuple_ids as membership_ids, c.tuple_ids as container_ids,
+        m.obstacles + c.obstacles
+          + (t.expires_at is not null and t.expires_at <= now())::int
+          + (t.subject_relation is not null and t.subject_relation <> m.relation)::int as obstacles,
+        least(m.expires_at, c.expires_at, t.expires_at) as expires_at,
+        cardinality(m.tuple_ids) + cardinality(c.tuple_ids) as length
+      from granted_on c
+      cross join unnest(p_memberships) m
+      cross join unnest(p_relations) r (relation)
+      -- Offset 0 has the planner probe the key of each: a resource may have any number of grants that lead nowhere.
+      cross join lateral (
+        select e.id, e.relation, e.subject_relation, e.expires_at
+        from authz.tuples e
+        where e.namespace = p_namespace
+          and e.resource_type = c.type
+          and e.resource_id = c.id
+          and e.relation = r.relation
+          and e.subject_type = m.type
+          and e.subject_id = m.id
+          and (e.subject_relation is null or m.relation is not null)
+          and (p_loose or e.subject_relation is null or e.subject_relation = m.relation)
+          and (p_loose or e.expires_at is null or e.expires_at > now())
+        offset 0
+      ) t
+      order by t.id, obstacles, expires_at desc, length, m.tuple_ids
+    ) g
+    order by g.obstacles, g.expires_at desc, g.length, g.id
+  );
+end
+$$;
+
+-- explanations/_tuples_of.sql
+-- authz._tuples_of: tuples by their ids, in that order.
+create function authz._tuples_of(p_tuple_ids bigint[], p_namespace text)
+returns setof authz.tuples
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+    select t.*
+    from unnest(p_tuple_ids) with ordinality i (id, position)
+    cross join lateral (
+      select e.*
+      from authz.tuples e
+      where e.namespace = p_namespace
+        and e.id = i.id
+      offset 0
+    ) t
+    order by i.position;
+end
+$$;
+
+-- explanations/_explain_paths.sql
+-- authz._explain_paths: each grant that gives a subject a permission on a resource, in words to be put together.
+--
+-- Returns  membership   what the subject is to the grant's subject; null where it is that subject itself
+--          groups       those it is in, from the first to the grant's subject
+--          permissions  from the granted one to the one asked for
+--          containers   from the resource to the one that the grant is on
+create function authz._explain_paths(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text,
+  p_max_depth int
+)
+returns table (
+  path_type text,
+  subject_type text,
+  subject_id text,
+  membership text,
+  groups text[],
+  permissions text[],
+  containers text[]
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_max_depth int := least(coalesce(p_max_depth, authz._max_depth()), authz._max_depth());
+  v_rules jsonb;
+  v_paths authz.granting_path[];
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, v_max_depth);
+  v_paths := authz._granting_paths(
+    authz._trace_memberships(p_subject_type, normalize(p_subject_id, nfc), p_namespace, v_max_depth, false),
+    authz._trace_containers(p_resource_type, normalize(p_resource_id, nfc), p_namespace, v_max_depth, false),
+    array(select jsonb_object_keys(v_rules)), p_namespace, false
+  );
+  return query
+    select
+      case
+        when cardinality(p.container_ids) > 0 then 'resource'
+        when jsonb_array_length(v_rules -> p.relation) > 1 then 'hierarchy'
+        when cardinality(p.membership_ids) > 0 then 'group'
+        else 'direct'
+      end as path_type,
+      g.subject_type::text,
+      coalesce(g.subject_id_raw, g.subject_id)::text,
+      m.relations[cardinality(m.relations)],
+      coalesce(m.groups, '{}'),
+      array(select jsonb_array_elements_text(v_rules -> p.relation)),
+      (p_resource_type || ':' || p_resource_id) || c.containers
+    from unnest(v_paths) p
+    -- Offset 0 has the planner look up each id, whatever it believes about the size of the table.
+    cross join lateral (
+      select e.* from authz.tuples e where e.namespace = p_namespace and e.id = p.grant_id offset 0
+    ) g
+    cross join lateral (
+      select
+        array_agg(t.relation::text order by i.position) as relations,
+        array_agg(t.resource_type || ':' || coalesce(t.resource_id_raw, t.resource_id) order by i.position) as groups
+      from unnest(p.membership_ids) with ordinality i (id, position)
+      cross join lateral (
+        select e.* from authz.tuples e where e.namespace = p_namespace and e.id = i.id offset 0
+      ) t
+    ) m
+    cross join lateral (
+      select
+        array_agg(t.subject_type || ':' || coalesce(t.subject_id_raw, t.subject_id) order by i.position) as containers
+      from unnest(p.container_ids) with ordinality i (id, position)
+      cross join lateral (
+        select e.* from authz.tuples e where e.namespace = p_namespace and e.id = i.id offset 0
+      ) t
+    ) c
+    order by
+      path_type, cardinality(p.membership_ids) + cardinality(p.container_ids), g.resource_type, g.resource_id,
+      g.subject_type, g.subject_id, g.relation, g.subject_relation;
+end
+$$;
+
+-- explanations/explain.sql
+-- authz.explain: every grant that gives a subject a permission on a resource, each with one way in which it does: of
+-- those that last longest a shortest.
+--
+-- A row is there exactly when authz.check is true. What ended is not followed.
+--
+-- Takes    p_max_depth  how far groups, containers and rules are followed; 50 by default and at most
+--          the rest     as authz.check
+-- Returns  path_type         direct; group, by a membership; hierarchy, by a rule; resource, by a container, which a
+--                            group and a rule may have part in
+--          via_relation      what was granted
+--          via_subject_type, via_subject_id  to whom
+--          via_membership    what the subject is to that group; null for a grant to itself
+--          path_chain        group: those the subject is in, up to the granted one; hierarchy: the permissions from
+--                            the granted one to that asked for; resource: the resource and the containers up to the
+--                            granted one; direct: empty
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select * from authz.explain('user', 'alice', 'read', 'repo', 'api');
+create function authz.explain(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default'),
+  p_max_depth int default null
+)
+returns setof authz.permission_path
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return query
+    select p.path_type, p.permissions[1], p.subject_type, p.subject_id, p.membership,
+      case p.path_type
+        when 'group' then p.groups
+        when 'hierarchy' then p.permissions
+        when 'resource' then p.containers
+        else '{}'
+      end
+    from authz._explain_paths(
+      p_subject_type, p_subject_id, p_permission, p_resource_type, p_resource_id, p_namespace, p_max_depth
+    ) p;
+end
+$$;
+
+-- explanations/explain_text.sql
+-- authz.explain_text: why a subject has a permission on a resource, in a line for each grant that gives it; else a line
+-- that begins with NO ACCESS.
+--
+-- Takes    as authz.check
+-- Returns  DIRECT: user:alice has read on doc:1
+--          GROUP: user:alice is member of team:eng which has read on doc:1
+--          GROUP: user:alice is member of team:eng which has read on doc:1 (via team:infra -> team:eng)
+--          HIERARCHY: user:alice has edit (edit -> read) on doc:1
+--          RESOURCE: user:alice has read on folder:a which contains doc:1 -> folder:b -> folder:a
+--          NO ACCESS: user:alice does not have read on doc:1
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.explain_text('user', 'alice', 'read', 'repo', 'api');
+create function authz.explain_text(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns setof text
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return query
+    select
+      format('%s: %s:%s ', upper(p.path_type), p_subject_type, p_subject_id)
+      || case
+        when p.membership is null then ''
+        else format('is %s of %s:%s which ', p.membership, p.subject_type, p.subject_id)
+      end
+      || format('has %s ', p.permissions[1])
+      || case
+        when cardinality(p.permissions) = 1 then ''
+        else format('(%s) ', array_to_string(p.permissions, ' -> '))
+      end
+      || format('on %s', p.containers[cardinality(p.containers)])
+      || case
+        when cardinality(p.containers) = 1 then ''
+        else format(' which contains %s', array_to_string(p.containers, ' -> '))
+      end
+      || case
+        when cardinality(p.groups) < 2 then ''
+        else format(' (via %s)', array_to_string(p.groups, ' -> '))
+      end
+    from authz._explain_paths(
+      p_subject_type, p_subject_id, p_permission, p_resource_type, p_resource_id, p_namespace, null
+    ) p;
+  if not found then
+    return next format(
+      'NO ACCESS: %s:%s does not have %s on %s:%s',
+      p_subject_type, p_subject_id, p_permission, p_resource_type, p_resource_id
+    );
+  end if;
+end
+$$;
+
+-- explanations/_describe_edges.sql
+-- authz._describe_edges: tuples by their ids, in that order, as an array of objects.
+create function authz._describe_edges(p_tuple_ids bigint[], p_namespace text)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return (
+    select
+      coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'resource', jsonb_build_object('type', t.resource_type, 'id', coalesce(t.resource_id_raw, t.resource_id)),
+            'relation', t.relation,
+            'subject', jsonb_build_object(
+              'type', t.subject_type, 'id', coalesce(t.subject_id_raw, t.subject_id), 'relation', t.subject_relation
+            ),
+            'expires_at', nullif(t.expires_at, 'infinity')
+          )
+          order by t.ordinality
+        ),
+        '[]'
+      )
+    from authz._tuples_of(p_tuple_ids, p_namespace) with ordinality t
+  );
+end
+$$;
+
+-- explanations/_describe_path.sql
+-- authz._describe_path: a way to a permission as an object.
+--
+-- Takes    p_rules  from authz._rule_chains
+create function authz._describe_path(p_path authz.granting_path, p_rules jsonb, p_namespace text)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return jsonb_build_object(
+    'grant', authz._describe_edges(array[p_path.grant_id], p_namespace) -> 0,
+    'memberships', authz._describe_edges(p_path.membership_ids, p_namespace),
+    'containers', authz._describe_edges(p_path.container_ids, p_namespace),
+    'permissions', p_rules -> p_path.relation
+  );
+end
+$$;
+
+-- explanations/_describe_obstacles.sql
+-- authz._describe_obstacles: what keeps a way from giving its permission: edges that have ended, and edges to the
+-- holders of another relation than the one that is held.
+create function authz._describe_obstacles(p_path authz.granting_path, p_namespace text)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return (
+    with edges as (
+      select
+        t.ordinality as position, t.id, t.expires_at, t.subject_relation,
+        lag(t.relation) over (order by t.ordinality) as held
+      from authz._tuples_of(
+        p_path.membership_ids || p_path.grant_id || p_path.container_ids, p_namespace
+      ) with ordinality t
+    ),
+    obstacles (position, type, id, held) as (
+      select e.position, 'expired', e.id, null
+      from edges e
+      where e.expires_at <= now()
+      union all
+      select e.position, 'relation', e.id, e.held
+      from edges e
+      where e.subject_relation <> e.held
+    )
+    select
+      jsonb_agg(
+        jsonb_build_object(
+          'type', o.type, 'edge', authz._describe_edges(array[o.id], p_namespace) -> 0, 'held', o.held
+        )
+        order by o.position, o.type
+      )
+    from obstacles o
+  );
+end
+$$;
+
+-- explanations/_describe_denial.sql
+-- authz._describe_denial: what was looked at in vain, and the ways that would give the permission but for obstacles,
+-- the nearest miss first.
+--
+-- Takes    p_memberships  from authz._trace_memberships
+--          p_containers   from authz._trace_containers
+--          p_rules        from authz._rule_chains
+create function authz._describe_denial(
+  p_memberships authz.trail[],
+  p_containers authz.trail[],
+  p_rules jsonb,
+  p_subject_type text,
+  p_subject_id text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text
+)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_max int := authz._max_described();
+  v_relations text[] := array(select jsonb_object_keys(p_rules) collate "C" order by 1);
+  v_misses authz.granting_path[] := authz._granting_paths(
+    authz._trace_memberships(
+      p_subject_type, normalize(p_subject_id, nfc), p_namespace, authz._max_depth(), true
+    ),
+    authz._trace_containers(p_resource_type, normalize(p_resource_id, nfc), p_namespace, authz._max_depth(), true),
+    v_relations, p_namespace, true
+  );
+begin
+  return jsonb_build_object(
+    'relations', to_jsonb(v_relations[1:v_max]),
+    'containers', (
+      select
+        jsonb_agg(
+          jsonb_build_object(
+            'type', c.type,
+            'id', case when t.id is null then p_resource_id else coalesce(t.subject_id_raw, t.subject_id) end
+          )
+          order by c.position
+        )
+      from (
+        select s.type, s.tuple_ids, row_number() over (order by cardinality(s.tuple_ids), s.type, s.id) as position
+        from unnest(p_containers) s
+      ) c
+      left join lateral authz._tuples_of(c.tuple_ids[cardinality(c.tuple_ids):], p_namespace) t on true
+      where c.position <= v_max
+    ),
+    'memberships', (
+      select
+        coalesce(
+          jsonb_agg(
+            jsonb_build_object(
+              'type', t.resource_type, 'id', coalesce(t.resource_id_raw, t.resource_id), 'relation', t.relation
+            )
+            order by m.position
+          ),
+          '[]'
+        )
+      from (
+        select s.tuple_ids,
+          row_number() over (order by cardinality(s.tuple_ids), s.type, s.id, s.relation) as position
+        from unnest(p_memberships) s
+        where cardinality(s.tuple_ids) > 0
+      ) m
+      cross join lateral authz._tuples_of(m.tuple_ids[cardinality(m.tuple_ids):], p_namespace) t
+      where m.position <= v_max
+    ),
+    'near_misses', (
+      select
+        coalesce(
+          jsonb_agg(
+            authz._describe_path(v_misses[i], p_rules, p_namespace)
+              || jsonb_build_object('obstacles', authz._describe_obstacles(v_misses[i], p_namespace))
+            order by i
+          ),
+          '[]'
+        )
+      from generate_series(1, least(cardinality(v_misses), v_max)) i
+    ),
+    'truncated',
+    greatest(
+      cardinality(v_relations), cardinality(p_containers), cardinality(p_memberships) - 1, cardinality(v_misses)
+    ) > v_max
+  );
+end
+$$;
+
+-- explanations/explain_json.sql
+-- authz.explain_json: the decision of authz.check as a tree: the ways that give the permission and when it will end, or
+-- what was looked at and how near it came.
+--
+-- Takes    as authz.check
+-- Returns  allowed      as authz.check
+--          subject, permission, resource  the question
+--          expires_at   when access ends if nothing else changes, the latest end of all ways; null for never
+--          paths        a way for each grant that gives it, the longest lasting first: grant; memberships, the tuples
+--                       from the subject to the group of the grant; containers, those from the resource to the one the
+--                       grant is on; permissions, from the granted one to the one asked for; expires_at, when the
+--                       first of its tuples ends
+--          denial       null when allowed: relations that would give it; containers looked at, the resource first;
+--                       memberships, what the subject holds on groups; near_misses, ways as above with obstacles in
+--                       place of expires_at, each of type expired (an edge that has ended) or relation (an edge to the
+--                       holders of another relation than the one held)
+--          truncated    whether a list had more than 100 elements, which are not given
+-- Raises   VAL_NAMESPACE_NULL (22004)
+-- Example  select authz.explain_json('user', 'alice', 'read', 'repo', 'api') ->> 'expires_at';
+create function authz.explain_json(
+  p_subject_type text,
+  p_subject_id text,
+  p_permission text,
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns jsonb
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_max int := authz._max_described();
+  v_memberships authz.trail[];
+  v_containers authz.trail[];
+  v_rules jsonb;
+  v_paths authz.granting_path[];
+  v_denial jsonb;
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+  v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, authz._max_depth());
+  v_memberships := authz._trace_memberships(
+    p_subject_type, normalize(p_subject_id, nfc), p_namespace, authz._max_depth(), false
+  );
+  v_containers := authz._trace_containers(
+    p_resource_type, normalize(p_resource_id, nfc), p_namespace, authz._max_depth(), false
+  );
+  v_paths := authz._granting_paths(
+    v_memberships, v_containers, array(select jsonb_object_keys(v_rules)), p_namespace, false
+  );
+  if cardinality(v_paths) = 0 then
+    v_denial := authz._describe_denial(
+      v_memberships, v_containers, v_rules,
+      p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
+    );
+  end if;
+  return jsonb_build_object(
+    'allowed', cardinality(v_paths) > 0,
+    'subject', jsonb_build_object('type', p_subject_type, 'id', p_subject_id),
+    'permission', p_permission,
+    'resource', jsonb_build_object('type', p_resource_type, 'id', p_resource_id),
+    'expires_at', nullif(v_paths[1].expires_at, 'infinity'),
+    'paths', (
+      select
+        coalesce(
+          jsonb_agg(
+            authz._describe_path(v_paths[i], v_rules, p_namespace)
+              || jsonb_build_object('expires_at', nullif(v_paths[i].expires_at, 'infinity'))
+            order by i
+          ),
+          '[]'
+        )
+      from generate_series(1, least(cardinality(v_paths), v_max)) i
+    ),
+    'denial', v_denial - 'truncated',
+    'truncated', coalesce((v_denial ->> 'truncated')::boolean, cardinality(v_paths) > v_max)
+  );
 end
 $$;
 
@@ -4889,6 +6069,10 @@ begin
   end loop;
   -- Runs as its owner, to tell yes or no.
   execute format('grant execute on function authz._audit_default_has_rows() to %I', p_role);
+  -- Runs as its owner, and tests by itself who asks.
+  execute format(
+    'grant execute on function authz.list_external_resources(text, text, text, text, text, int, text) to %I', p_role
+  );
 end
 $$;
 
