@@ -94,6 +94,14 @@ export const bench: Bench = {
         ),
       },
       {
+        name: "list_subjects, 100 of 102,000",
+        run: call(
+          "subjects",
+          "select authz.list_subjects('doc', 'hot', 'viewer', p_cursor_type => 'user', p_cursor_id => $1)",
+          [() => `h${1 + random(100_000)}`],
+        ),
+      },
+      {
         name: "check through the client, direct grant",
         run: () => postkit.authz.check(`user:h${1 + random(100_000)}`, "viewer", "doc:hot"),
       },
