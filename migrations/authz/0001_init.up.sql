@@ -3368,13 +3368,139 @@ create type authz.scope as (
 
 comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
 
-create type authz.containment as (
-  origins text[],
+create type authz.nodes as (
   types text[],
   ids text[]
 );
 
-comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
+comment on type authz.nodes is 'Resources by type and id, in step';
+
+-- checks/_holds_any.sql
+-- authz._holds_any: whether a subject has one of some relations on a resource or on a container around it, itself or
+-- through a group.
+--
+-- A subject stands for the groups it holds anything on, and through member edges for those around them. An edge with
+-- a subject_relation admits only those who hold that relation on the group, at every level. Parent edges hold
+-- containers together and give nothing themselves. Only types that are subjects of something are groups, so that what
+-- a subject holds on a thousand documents is not read.
+--
+-- One statement, since to start one costs as much as several probes. "offset 0" keeps the planner to these probes: to
+-- read all grants of a subject or a resource and to filter them afterwards would be cheaper for most and ruinous for
+-- some.
+--
+-- Takes    p_relations  relations that are enough, from authz._implied_by
+--          ids          in NFC
+create function authz._holds_any(
+  p_subject_type text,
+  p_subject_id text,
+  p_relations text[],
+  p_resource_type text,
+  p_resource_id text,
+  p_namespace text
+)
+returns boolean
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return exists (
+    with recursive
+      containers (type, id, depth) as (
+        select p_resource_type collate "C", p_resource_id collate "C", 0
+        union
+        select t.subject_type, t.subject_id, c.depth + 1
+        from containers c
+        join authz.tuples t
+          on t.namespace = p_namespace
+          and t.resource_type = c.type
+          and t.resource_id = c.id
+          and t.relation = 'parent'
+          and t.subject_relation is null
+          and (t.expires_at is null or t.expires_at > now())
+        where c.depth < authz._max_depth()
+      ),
+      group_types (type) as materialized (
+        select unnest(g.group_types) from authz.graph_state g where g.namespace = p_namespace
+      ),
+      memberships (type, id, relation, depth) as (
+        select h.resource_type, h.resource_id, h.relation, 1
+        from group_types g
+        cross join lateral (
+          select t.resource_type, t.resource_id, t.relation
+          from authz.tuples t
+          where t.namespace = p_namespace
+            and t.subject_type = p_subject_type
+            and t.subject_id = p_subject_id
+            and t.resource_type = g.type
+            and t.subject_relation is null
+            and t.relation <> 'parent'
+            and (t.expires_at is null or t.expires_at > now())
+          offset 0
+        ) h
+        union
+        select h.resource_type, h.resource_id, h.relation, m.depth + 1
+        from memberships m
+        cross join group_types g
+        cross join lateral (
+          select t.resource_type, t.resource_id, t.relation
+          from authz.tuples t
+          where t.namespace = p_namespace
+            and t.subject_type = m.type
+            and t.subject_id = m.id
+            and t.resource_type = g.type
+            and t.relation = 'member'
+            and (t.subject_relation is null or t.subject_relation = m.relation)
+            and (t.expires_at is null or t.expires_at > now())
+          offset 0
+        ) h
+        where m.depth < authz._max_depth()
+      ),
+      kinds (type) as materialized (
+        select distinct m.type from memberships m
+      )
+    select
+    from containers c
+    where exists (
+      select
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = p_subject_type
+        and t.subject_id = p_subject_id
+        and t.relation = any (p_relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    )
+    or exists (
+      select
+      from kinds k
+      cross join lateral (
+        select t.subject_id, t.subject_relation
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.resource_type = c.type
+          and t.resource_id = c.id
+          and t.subject_type = k.type
+          and t.relation = any (p_relations)
+          and (t.expires_at is null or t.expires_at > now())
+        offset 0
+      ) g
+      where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+        select m.type, m.id, m.relation from memberships m
+        union all
+        select m.type, m.id, '' from memberships m
+      )) is true
+      offset 0
+    )
+  );
+end
+$$;
 
 -- checks/_scope.sql
 -- authz._scope: who a subject is and what would be enough for him, before any resource is looked at.
@@ -3457,11 +3583,11 @@ end
 $$;
 
 -- checks/_containers.sql
--- authz._containers: some resources of one type, and for each what is around it.
+-- authz._containers: a resource and what is around it.
 --
--- Takes    p_resource_ids  in NFC, without repeats
-create function authz._containers(p_resource_type text, p_resource_ids text[], p_namespace text)
-returns authz.containment
+-- Takes    p_resource_id  in NFC
+create function authz._containers(p_resource_type text, p_resource_id text, p_namespace text)
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -3470,13 +3596,12 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment;
+  v_around authz.nodes;
 begin
-  with recursive containers (origin, type, id, depth) as (
-    select r.id collate "C", p_resource_type collate "C", r.id collate "C", 0
-    from unnest(p_resource_ids) r (id)
+  with recursive containers (type, id, depth) as (
+    select p_resource_type collate "C", p_resource_id collate "C", 0
     union
-    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    select t.subject_type, t.subject_id, c.depth + 1
     from containers c
     join authz.tuples t
       on t.namespace = p_namespace
@@ -3487,23 +3612,19 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
-  into v_around.origins, v_around.types, v_around.ids
+  select array_agg(c.type), array_agg(c.id)
+  into v_around.types, v_around.ids
   from containers c;
   return v_around;
 end
 $$;
 
--- checks/_admitted.sql
--- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
+-- checks/_open_among.sql
+-- authz._open_among: those of some resources on which a scope itself holds what is enough, without what is around them.
 --
--- Parent edges hold containers together and give nothing themselves. Each container is looked at once for all resources
--- that are in it, with a probe for the subject and one for each type of its groups.
---
--- Takes    p_resource_ids  in NFC, without repeats
--- Returns  the ids that are admitted, in no order
-create function authz._admitted(p_scope authz.scope, p_resource_ids text[])
-returns text[]
+-- Takes    p_types, p_ids  the resources, in step
+create function authz._open_among(p_scope authz.scope, p_types text[], p_ids text[])
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -3512,13 +3633,11 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
-  v_open_types text[];
-  v_open_ids text[];
+  v_open authz.nodes;
 begin
   select array_agg(c.type), array_agg(c.id)
-  into v_open_types, v_open_ids
-  from (select distinct a.type, a.id from unnest(v_around.types, v_around.ids) a (type, id)) c
+  into v_open.types, v_open.ids
+  from unnest(p_types, p_ids) c (type, id)
   where exists (
     select
     from authz.tuples t
@@ -3555,17 +3674,163 @@ begin
     )) is true
     offset 0
   );
-  if v_open_types is null then
-    return '{}';
+  return v_open;
+end
+$$;
+
+-- resources/_open_containers.sql
+-- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
+--
+-- Takes    p_types  the types of containers to look for
+--          p_limit  how many are enough; all by default
+-- Returns  the containers, some maybe twice
+create function authz._open_containers(p_scope authz.scope, p_types text[], p_limit int default null)
+returns authz.nodes
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_open authz.nodes;
+begin
+  select array_agg(o.type), array_agg(o.id)
+  into v_open.types, v_open.ids
+  from (
+    select t.resource_type, t.resource_id
+    from unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = p_scope.subject_type
+        and t.subject_id = p_scope.subject_id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
+    union all
+    select t.resource_type, t.resource_id
+    from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+    cross join unnest(p_types) c (type)
+    cross join lateral (
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where t.namespace = p_scope.namespace
+        and t.subject_type = m.type
+        and t.subject_id = m.id
+        and t.resource_type = c.type
+        and t.relation = any (p_scope.relations)
+        and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) t
+    limit p_limit
+  ) o (type, id);
+  return v_open;
+end
+$$;
+
+-- checks/_admitted.sql
+-- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
+--
+-- Each container is reached once for all resources in it, however many. Which of them are open is looked up among all
+-- that are open to the scope when these are few, and asked of each otherwise.
+--
+-- Takes    p_resource_ids  in NFC, without repeats
+-- Returns  the ids that are admitted, in no order
+create function authz._admitted(p_scope authz.scope, p_resource_ids text[])
+returns text[]
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_type constant text := p_scope.resource_type;
+  v_container_types text[] := authz._container_types(v_type, p_scope.namespace);
+  v_admitted text[];
+  v_inner authz.nodes;
+  v_outer authz.nodes;
+  v_open authz.nodes;
+begin
+  v_admitted := coalesce((authz._open_among(
+    p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids
+  )).ids, '{}');
+  if v_container_types = '{}' then
+    return v_admitted;
   end if;
-  if cardinality(p_resource_ids) = 1 then
-    return p_resource_ids;
+
+  with recursive edges (inner_type, inner_id, type, id) as (
+    select v_type collate "C", r.id collate "C", t.subject_type, t.subject_id
+    from unnest(p_resource_ids) r (id)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = v_type
+      and t.resource_id = r.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where r.id <> all (v_admitted)
+    union
+    select t.resource_type, t.resource_id, t.subject_type, t.subject_id
+    from edges e
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = e.type
+      and t.resource_id = e.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+  )
+  select array_agg(e.inner_type), array_agg(e.inner_id), array_agg(e.type), array_agg(e.id)
+  into v_inner.types, v_inner.ids, v_outer.types, v_outer.ids
+  from edges e;
+  if v_inner.ids is null then
+    return v_admitted;
+  end if;
+
+  if cardinality(p_scope.group_ids) > 100 then
+    v_open.ids := array_fill(null::text, array[1001]);
+  else
+    v_open := authz._open_containers(p_scope, v_container_types, 1001);
+  end if;
+  if cardinality(v_open.ids) > 1000 then
+    select array_agg(n.type), array_agg(n.id)
+    into v_open.types, v_open.ids
+    from (select distinct o.type, o.id from unnest(v_outer.types, v_outer.ids) o (type, id)) n;
+    v_open := authz._open_among(p_scope, v_open.types, v_open.ids);
+  end if;
+  if v_open.ids is null then
+    return v_admitted;
   end if;
 
   return array(
-    select distinct c.origin
-    from unnest(v_around.origins, v_around.types, v_around.ids) c (origin, type, id)
-    where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
+    with recursive
+      edges as materialized (
+        select e.inner_type, e.inner_id, e.type, e.id
+        from unnest(v_inner.types, v_inner.ids, v_outer.types, v_outer.ids) e (inner_type, inner_id, type, id)
+      ),
+      admitted (type, id, depth) as (
+        select o.type, o.id, 0
+        from unnest(v_open.types, v_open.ids) o (type, id)
+        union
+        select e.inner_type, e.inner_id, a.depth + 1
+        from admitted a
+        join edges e on e.type = a.type and e.id = a.id
+        where a.depth < authz._max_depth()
+      )
+    select unnest(v_admitted)
+    union
+    select a.id from admitted a
+    where a.type = v_type and (a.id in (select r.id from unnest(p_resource_ids) r (id))) is true
+      and a.depth > 0
   );
 end
 $$;
@@ -3589,9 +3854,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_scope authz.scope := authz._scope(p_subject_type, p_subject_id, '{}', p_resource_type, p_namespace);
-  v_around authz.containment := authz._containers(
-    p_resource_type, array[normalize(p_resource_id, nfc)], p_namespace
-  );
+  v_around authz.nodes := authz._containers(p_resource_type, normalize(p_resource_id, nfc), p_namespace);
   v_relations text[];
 begin
   v_relations := array(
@@ -3706,16 +3969,17 @@ parallel safe
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_scope authz.scope;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
   perform authz._warn_tenant(p_namespace);
-  v_scope := authz._scope(p_subject_type, p_subject_id, p_permissions, p_resource_type, p_namespace);
-  return authz._admitted(v_scope, array[normalize(p_resource_id, nfc)]) <> '{}';
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc),
+    authz._implied_by(p_resource_type, p_permissions, p_namespace),
+    p_resource_type, normalize(p_resource_id, nfc), p_namespace
+  );
 end
 $$;
 
@@ -3896,68 +4160,14 @@ begin
 end
 $$;
 
--- resources/_open_containers.sql
--- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
---
--- Takes    p_types  the types of containers to look for
-create function authz._open_containers(p_scope authz.scope, p_types text[])
-returns authz.containment
-language plpgsql
-stable
-parallel safe
-security invoker
-set search_path = authz, pg_temp
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_open authz.containment;
-begin
-  select array_agg(o.type), array_agg(o.id)
-  into v_open.types, v_open.ids
-  from (
-    select t.resource_type, t.resource_id
-    from unnest(p_types) c (type)
-    cross join lateral (
-      select t.resource_type, t.resource_id
-      from authz.tuples t
-      where t.namespace = p_scope.namespace
-        and t.subject_type = p_scope.subject_type
-        and t.subject_id = p_scope.subject_id
-        and t.resource_type = c.type
-        and t.relation = any (p_scope.relations)
-        and t.subject_relation is null
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) t
-    union
-    select t.resource_type, t.resource_id
-    from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-    cross join unnest(p_types) c (type)
-    cross join lateral (
-      select t.resource_type, t.resource_id
-      from authz.tuples t
-      where t.namespace = p_scope.namespace
-        and t.subject_type = m.type
-        and t.subject_id = m.id
-        and t.resource_type = c.type
-        and t.relation = any (p_scope.relations)
-        and (t.subject_relation is null or t.subject_relation = m.relation)
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) t
-  ) o (type, id);
-  return v_open;
-end
-$$;
-
 -- resources/_containers_within.sql
 -- authz._containers_within: some containers and all containers in them.
 --
 -- One level less than a check climbs, since the resources that are looked for are a level below.
 --
 -- Takes    p_types  the types of containers to look for
-create function authz._containers_within(p_containers authz.containment, p_types text[], p_namespace text)
-returns authz.containment
+create function authz._containers_within(p_containers authz.nodes, p_types text[], p_namespace text)
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -3966,7 +4176,7 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_within authz.containment;
+  v_within authz.nodes;
 begin
   with recursive within (type, id, depth) as (
     select c.type collate "C", c.id collate "C", 1
@@ -4068,7 +4278,7 @@ as $$
 declare
   v_scope authz.scope;
   v_types text[];
-  v_open authz.containment;
+  v_open authz.nodes;
   v_after text := coalesce(normalize(p_cursor, nfc), '');
 begin
   if p_namespace is null then
@@ -4177,7 +4387,7 @@ as $$
 declare
   v_scope authz.scope;
   v_types text[];
-  v_open authz.containment;
+  v_open authz.nodes;
   v_ids text[];
 begin
   if p_namespace is null then
@@ -4246,7 +4456,7 @@ set search_path = authz, pg_temp
 as $$
 declare
   v_scope authz.scope;
-  v_open authz.containment;
+  v_open authz.nodes;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
@@ -5775,12 +5985,12 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment;
+  v_around authz.nodes;
   v_sources authz.subject_source[];
   v_level authz.subject_source[];
   v_relations text[] := p_relations;
 begin
-  v_around := authz._containers(p_resource_type, array[p_resource_id], p_namespace);
+  v_around := authz._containers(p_resource_type, p_resource_id, p_namespace);
   v_sources := array(
     select distinct row(c.type, c.id, null, true)::authz.subject_source
     from unnest(v_around.types, v_around.ids) c (type, id)

@@ -98,8 +98,11 @@
 
 -- checks: may this subject do that
 \ir checks/types.sql
+\ir checks/_holds_any.sql
 \ir checks/_scope.sql
 \ir checks/_containers.sql
+\ir checks/_open_among.sql
+\ir resources/_open_containers.sql
 \ir checks/_admitted.sql
 \ir checks/_permissions.sql
 \ir checks/check.sql
@@ -110,7 +113,6 @@
 \ir checks/list_permissions.sql
 
 -- resources: what may this subject see
-\ir resources/_open_containers.sql
 \ir resources/_containers_within.sql
 \ir resources/_spelled.sql
 \ir resources/list_resources.sql

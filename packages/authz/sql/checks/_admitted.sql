@@ -1,7 +1,7 @@
 -- authz._admitted: those of some resources on which, or on a container around which, a scope holds what is enough.
 --
--- Parent edges hold containers together and give nothing themselves. Each container is looked at once for all resources
--- that are in it, with a probe for the subject and one for each type of its groups.
+-- Each container is reached once for all resources in it, however many. Which of them are open is looked up among all
+-- that are open to the scope when these are few, and asked of each otherwise.
 --
 -- Takes    p_resource_ids  in NFC, without repeats
 -- Returns  the ids that are admitted, in no order
@@ -15,60 +15,84 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment := authz._containers(p_scope.resource_type, p_resource_ids, p_scope.namespace);
-  v_open_types text[];
-  v_open_ids text[];
+  v_type constant text := p_scope.resource_type;
+  v_container_types text[] := authz._container_types(v_type, p_scope.namespace);
+  v_admitted text[];
+  v_inner authz.nodes;
+  v_outer authz.nodes;
+  v_open authz.nodes;
 begin
-  select array_agg(c.type), array_agg(c.id)
-  into v_open_types, v_open_ids
-  from (select distinct a.type, a.id from unnest(v_around.types, v_around.ids) a (type, id)) c
-  where exists (
-    select
-    from authz.tuples t
-    where t.namespace = p_scope.namespace
-      and t.resource_type = c.type
-      and t.resource_id = c.id
-      and t.subject_type = p_scope.subject_type
-      and t.subject_id = p_scope.subject_id
-      and t.relation = any (p_scope.relations)
+  v_admitted := coalesce((authz._open_among(
+    p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids
+  )).ids, '{}');
+  if v_container_types = '{}' then
+    return v_admitted;
+  end if;
+
+  with recursive edges (inner_type, inner_id, type, id) as (
+    select v_type collate "C", r.id collate "C", t.subject_type, t.subject_id
+    from unnest(p_resource_ids) r (id)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = v_type
+      and t.resource_id = r.id
+      and t.relation = 'parent'
       and t.subject_relation is null
       and (t.expires_at is null or t.expires_at > now())
-    offset 0
+    where r.id <> all (v_admitted)
+    union
+    select t.resource_type, t.resource_id, t.subject_type, t.subject_id
+    from edges e
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = e.type
+      and t.resource_id = e.id
+      and t.relation = 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
   )
-  or exists (
-    select
-    from unnest(p_scope.group_kinds) k (type)
-    cross join lateral (
-      select t.subject_id, t.subject_relation
-      from authz.tuples t
-      where t.namespace = p_scope.namespace
-        and t.resource_type = c.type
-        and t.resource_id = c.id
-        and t.subject_type = k.type
-        and t.relation = any (p_scope.relations)
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
-      select m.type, m.id, m.relation
-      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-      union all
-      select m.type, m.id, ''
-      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-    )) is true
-    offset 0
-  );
-  if v_open_types is null then
-    return '{}';
+  select array_agg(e.inner_type), array_agg(e.inner_id), array_agg(e.type), array_agg(e.id)
+  into v_inner.types, v_inner.ids, v_outer.types, v_outer.ids
+  from edges e;
+  if v_inner.ids is null then
+    return v_admitted;
   end if;
-  if cardinality(p_resource_ids) = 1 then
-    return p_resource_ids;
+
+  if cardinality(p_scope.group_ids) > 100 then
+    v_open.ids := array_fill(null::text, array[1001]);
+  else
+    v_open := authz._open_containers(p_scope, v_container_types, 1001);
+  end if;
+  if cardinality(v_open.ids) > 1000 then
+    select array_agg(n.type), array_agg(n.id)
+    into v_open.types, v_open.ids
+    from (select distinct o.type, o.id from unnest(v_outer.types, v_outer.ids) o (type, id)) n;
+    v_open := authz._open_among(p_scope, v_open.types, v_open.ids);
+  end if;
+  if v_open.ids is null then
+    return v_admitted;
   end if;
 
   return array(
-    select distinct c.origin
-    from unnest(v_around.origins, v_around.types, v_around.ids) c (origin, type, id)
-    where ((c.type, c.id) in (select o.type, o.id from unnest(v_open_types, v_open_ids) o (type, id))) is true
+    with recursive
+      edges as materialized (
+        select e.inner_type, e.inner_id, e.type, e.id
+        from unnest(v_inner.types, v_inner.ids, v_outer.types, v_outer.ids) e (inner_type, inner_id, type, id)
+      ),
+      admitted (type, id, depth) as (
+        select o.type, o.id, 0
+        from unnest(v_open.types, v_open.ids) o (type, id)
+        union
+        select e.inner_type, e.inner_id, a.depth + 1
+        from admitted a
+        join edges e on e.type = a.type and e.id = a.id
+        where a.depth < authz._max_depth()
+      )
+    select unnest(v_admitted)
+    union
+    select a.id from admitted a
+    where a.type = v_type and (a.id in (select r.id from unnest(p_resource_ids) r (id))) is true
+      and a.depth > 0
   );
 end
 $$;

@@ -1,8 +1,8 @@
--- authz._containers: some resources of one type, and for each what is around it.
+-- authz._containers: a resource and what is around it.
 --
--- Takes    p_resource_ids  in NFC, without repeats
-create function authz._containers(p_resource_type text, p_resource_ids text[], p_namespace text)
-returns authz.containment
+-- Takes    p_resource_id  in NFC
+create function authz._containers(p_resource_type text, p_resource_id text, p_namespace text)
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -11,13 +11,12 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment;
+  v_around authz.nodes;
 begin
-  with recursive containers (origin, type, id, depth) as (
-    select r.id collate "C", p_resource_type collate "C", r.id collate "C", 0
-    from unnest(p_resource_ids) r (id)
+  with recursive containers (type, id, depth) as (
+    select p_resource_type collate "C", p_resource_id collate "C", 0
     union
-    select c.origin, t.subject_type, t.subject_id, c.depth + 1
+    select t.subject_type, t.subject_id, c.depth + 1
     from containers c
     join authz.tuples t
       on t.namespace = p_namespace
@@ -28,8 +27,8 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     where c.depth < authz._max_depth()
   )
-  select array_agg(c.origin), array_agg(c.type), array_agg(c.id)
-  into v_around.origins, v_around.types, v_around.ids
+  select array_agg(c.type), array_agg(c.id)
+  into v_around.types, v_around.ids
   from containers c;
   return v_around;
 end

@@ -16,9 +16,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_scope authz.scope := authz._scope(p_subject_type, p_subject_id, '{}', p_resource_type, p_namespace);
-  v_around authz.containment := authz._containers(
-    p_resource_type, array[normalize(p_resource_id, nfc)], p_namespace
-  );
+  v_around authz.nodes := authz._containers(p_resource_type, normalize(p_resource_id, nfc), p_namespace);
   v_relations text[];
 begin
   v_relations := array(

@@ -19,15 +19,16 @@ parallel safe
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_scope authz.scope;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);
   end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
   perform authz._warn_tenant(p_namespace);
-  v_scope := authz._scope(p_subject_type, p_subject_id, p_permissions, p_resource_type, p_namespace);
-  return authz._admitted(v_scope, array[normalize(p_resource_id, nfc)]) <> '{}';
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc),
+    authz._implied_by(p_resource_type, p_permissions, p_namespace),
+    p_resource_type, normalize(p_resource_id, nfc), p_namespace
+  );
 end
 $$;

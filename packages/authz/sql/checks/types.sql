@@ -15,10 +15,9 @@ create type authz.scope as (
 
 comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
 
-create type authz.containment as (
-  origins text[],
+create type authz.nodes as (
   types text[],
   ids text[]
 );
 
-comment on type authz.containment is 'Resources and what is around them: origins, types and ids are in step';
+comment on type authz.nodes is 'Resources by type and id, in step';

@@ -3,8 +3,8 @@
 -- One level less than a check climbs, since the resources that are looked for are a level below.
 --
 -- Takes    p_types  the types of containers to look for
-create function authz._containers_within(p_containers authz.containment, p_types text[], p_namespace text)
-returns authz.containment
+create function authz._containers_within(p_containers authz.nodes, p_types text[], p_namespace text)
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -13,7 +13,7 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_within authz.containment;
+  v_within authz.nodes;
 begin
   with recursive within (type, id, depth) as (
     select c.type collate "C", c.id collate "C", 1

@@ -1,8 +1,10 @@
 -- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
 --
 -- Takes    p_types  the types of containers to look for
-create function authz._open_containers(p_scope authz.scope, p_types text[])
-returns authz.containment
+--          p_limit  how many are enough; all by default
+-- Returns  the containers, some maybe twice
+create function authz._open_containers(p_scope authz.scope, p_types text[], p_limit int default null)
+returns authz.nodes
 language plpgsql
 stable
 parallel safe
@@ -11,7 +13,7 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_open authz.containment;
+  v_open authz.nodes;
 begin
   select array_agg(o.type), array_agg(o.id)
   into v_open.types, v_open.ids
@@ -30,7 +32,7 @@ begin
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) t
-    union
+    union all
     select t.resource_type, t.resource_id
     from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
     cross join unnest(p_types) c (type)
@@ -46,6 +48,7 @@ begin
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) t
+    limit p_limit
   ) o (type, id);
   return v_open;
 end

@@ -31,7 +31,7 @@ as $$
 declare
   v_scope authz.scope;
   v_types text[];
-  v_open authz.containment;
+  v_open authz.nodes;
   v_after text := coalesce(normalize(p_cursor, nfc), '');
 begin
   if p_namespace is null then

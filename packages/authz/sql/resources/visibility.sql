@@ -23,7 +23,7 @@ set search_path = authz, pg_temp
 as $$
 declare
   v_scope authz.scope;
-  v_open authz.containment;
+  v_open authz.nodes;
 begin
   if p_namespace is null then
     perform authz._validate_namespace(p_namespace);

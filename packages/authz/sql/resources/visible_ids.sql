@@ -28,7 +28,7 @@ as $$
 declare
   v_scope authz.scope;
   v_types text[];
-  v_open authz.containment;
+  v_open authz.nodes;
   v_ids text[];
 begin
   if p_namespace is null then

@@ -22,12 +22,12 @@ set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_around authz.containment;
+  v_around authz.nodes;
   v_sources authz.subject_source[];
   v_level authz.subject_source[];
   v_relations text[] := p_relations;
 begin
-  v_around := authz._containers(p_resource_type, array[p_resource_id], p_namespace);
+  v_around := authz._containers(p_resource_type, p_resource_id, p_namespace);
   v_sources := array(
     select distinct row(c.type, c.id, null, true)::authz.subject_source
     from unnest(v_around.types, v_around.ids) c (type, id)
