@@ -47,7 +47,7 @@ drop function authz.check_any(text,text,text[],text,text,text);
 drop function authz."check"(text,text,text,text,text,text);
 drop function authz._permissions(text,text,text,text,text);
 drop function authz._admitted(authz.scope,text[]);
-drop function authz._open_containers(authz.scope,text[],integer);
+drop function authz._open_resources(authz.scope,text[],integer);
 drop function authz._open_among(authz.scope,text[],text[]);
 drop function authz._containers(text,text,text);
 drop function authz._scope(text,text,text[],text,text);

@@ -3423,6 +3423,22 @@ begin
           and (t.expires_at is null or t.expires_at > now())
         where c.depth < authz._max_depth()
       ),
+      own (type, id, relation) as materialized (
+        select t.resource_type, t.resource_id, t.relation
+        from (select distinct c.type from containers c) k
+        cross join lateral (
+          select t.resource_type, t.resource_id, t.relation
+          from authz.tuples t
+          where t.namespace = p_namespace
+            and t.subject_type = p_subject_type
+            and t.subject_id = p_subject_id
+            and t.resource_type = k.type
+            and t.subject_relation is null
+            and (t.expires_at is null or t.expires_at > now())
+          limit 101
+        ) t
+        limit 101
+      ),
       group_types (type) as materialized (
         select unnest(g.group_types) from authz.graph_state g where g.namespace = p_namespace
       ),
@@ -3464,19 +3480,25 @@ begin
       )
     select
     from containers c
-    where exists (
-      select
-      from authz.tuples t
-      where t.namespace = p_namespace
-        and t.resource_type = c.type
-        and t.resource_id = c.id
-        and t.subject_type = p_subject_type
-        and t.subject_id = p_subject_id
-        and t.relation = any (p_relations)
-        and t.subject_relation is null
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    )
+    where case
+      -- Most subjects have few grants of their own on such resources: to read these is less than to probe each container.
+      when (select count(*) from own) <= 100 then ((c.type, c.id) in (
+        select o.type, o.id from own o where o.relation = any (p_relations)
+      )) is true
+      else exists (
+        select
+        from authz.tuples t
+        where t.namespace = p_namespace
+          and t.resource_type = c.type
+          and t.resource_id = c.id
+          and t.subject_type = p_subject_type
+          and t.subject_id = p_subject_id
+          and t.relation = any (p_relations)
+          and t.subject_relation is null
+          and (t.expires_at is null or t.expires_at > now())
+        offset 0
+      )
+    end
     or exists (
       select
       from kinds k
@@ -3678,13 +3700,13 @@ begin
 end
 $$;
 
--- resources/_open_containers.sql
--- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
+-- checks/_open_resources.sql
+-- authz._open_resources: the resources of some types on which a scope holds what is enough, itself or through a group.
 --
--- Takes    p_types  the types of containers to look for
+-- Takes    p_types  the types to look for
 --          p_limit  how many are enough; all by default
--- Returns  the containers, some maybe twice
-create function authz._open_containers(p_scope authz.scope, p_types text[], p_limit int default null)
+-- Returns  the resources, some maybe twice
+create function authz._open_resources(p_scope authz.scope, p_types text[], p_limit int default null)
 returns authz.nodes
 language plpgsql
 stable
@@ -3755,14 +3777,29 @@ as $$
 declare
   v_type constant text := p_scope.resource_type;
   v_container_types text[] := authz._container_types(v_type, p_scope.namespace);
+  v_is_all boolean := false;
+  v_own authz.nodes;
   v_admitted text[];
   v_inner authz.nodes;
   v_outer authz.nodes;
   v_open authz.nodes;
 begin
-  v_admitted := coalesce((authz._open_among(
-    p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids
-  )).ids, '{}');
+  -- What is open to the scope at all, when that is little; otherwise each resource and container is asked.
+  if coalesce(cardinality(p_scope.group_ids), 0) <= 100 then
+    v_open := authz._open_resources(p_scope, v_container_types || v_type, 1001);
+    v_is_all := coalesce(cardinality(v_open.ids), 0) <= 1000;
+  end if;
+  if v_is_all and v_open.ids is null then
+    return '{}';
+  end if;
+  v_own := case when v_is_all then v_open
+    else authz._open_among(p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids)
+  end;
+  v_admitted := array(
+    select r.id
+    from unnest(p_resource_ids) r (id)
+    where ((v_type, r.id) in (select o.type, o.id from unnest(v_own.types, v_own.ids) o (type, id))) is true
+  );
   if v_container_types = '{}' then
     return v_admitted;
   end if;
@@ -3796,19 +3833,14 @@ begin
     return v_admitted;
   end if;
 
-  if cardinality(p_scope.group_ids) > 100 then
-    v_open.ids := array_fill(null::text, array[1001]);
-  else
-    v_open := authz._open_containers(p_scope, v_container_types, 1001);
-  end if;
-  if cardinality(v_open.ids) > 1000 then
+  if not v_is_all then
     select array_agg(n.type), array_agg(n.id)
     into v_open.types, v_open.ids
     from (select distinct o.type, o.id from unnest(v_outer.types, v_outer.ids) o (type, id)) n;
     v_open := authz._open_among(p_scope, v_open.types, v_open.ids);
-  end if;
-  if v_open.ids is null then
-    return v_admitted;
+    if v_open.ids is null then
+      return v_admitted;
+    end if;
   end if;
 
   return array(
@@ -4289,7 +4321,7 @@ begin
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then
-    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
+    v_open := authz._containers_within(authz._open_resources(v_scope, v_types), v_types, p_namespace);
   end if;
 
   -- Each source is read in the order of its index and gives a page at most.
@@ -4397,12 +4429,12 @@ begin
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then
-    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
+    v_open := authz._containers_within(authz._open_resources(v_scope, v_types), v_types, p_namespace);
   end if;
 
   v_ids := array(
     select o.id
-    from unnest((authz._open_containers(v_scope, array[p_resource_type])).ids) o (id)
+    from unnest((authz._open_resources(v_scope, array[p_resource_type])).ids) o (id)
     union
     select e.resource_id
     from unnest(v_open.types, v_open.ids) c (type, id)
@@ -4463,7 +4495,7 @@ begin
   end if;
   perform authz._warn_tenant(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
-  v_open := authz._open_containers(v_scope, authz._container_types(p_resource_type, p_namespace));
+  v_open := authz._open_resources(v_scope, authz._container_types(p_resource_type, p_namespace));
   v_scope.container_types := v_open.types;
   v_scope.container_ids := v_open.ids;
   return v_scope;

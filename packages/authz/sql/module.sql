@@ -102,7 +102,7 @@
 \ir checks/_scope.sql
 \ir checks/_containers.sql
 \ir checks/_open_among.sql
-\ir resources/_open_containers.sql
+\ir checks/_open_resources.sql
 \ir checks/_admitted.sql
 \ir checks/_permissions.sql
 \ir checks/check.sql

@@ -173,7 +173,7 @@ const casts: Record<ColumnType, string> = {
   text: "v.id",
   uuid: "case when v.id ~ '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' then v.id::uuid end",
   bigint:
-    "case when v.id ~ '^(0|-?[1-9][0-9]{0,18})$' and v.id::numeric between -9223372036854775808 and 9223372036854775807 then v.id::bigint end",
+    "case when length(v.id) < 19 and v.id ~ '^(0|-?[1-9][0-9]*)$' then v.id::bigint when v.id ~ '^-?[1-9][0-9]{17,18}$' and v.id::numeric between -9223372036854775808 and 9223372036854775807 then v.id::bigint end",
   integer:
-    "case when v.id ~ '^(0|-?[1-9][0-9]{0,9})$' and v.id::bigint between -2147483648 and 2147483647 then v.id::integer end",
+    "case when length(v.id) < 12 and v.id ~ '^(0|-?[1-9][0-9]*)$' and v.id::bigint between -2147483648 and 2147483647 then v.id::integer end",
 };

@@ -17,14 +17,29 @@ as $$
 declare
   v_type constant text := p_scope.resource_type;
   v_container_types text[] := authz._container_types(v_type, p_scope.namespace);
+  v_is_all boolean := false;
+  v_own authz.nodes;
   v_admitted text[];
   v_inner authz.nodes;
   v_outer authz.nodes;
   v_open authz.nodes;
 begin
-  v_admitted := coalesce((authz._open_among(
-    p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids
-  )).ids, '{}');
+  -- What is open to the scope at all, when that is little; otherwise each resource and container is asked.
+  if coalesce(cardinality(p_scope.group_ids), 0) <= 100 then
+    v_open := authz._open_resources(p_scope, v_container_types || v_type, 1001);
+    v_is_all := coalesce(cardinality(v_open.ids), 0) <= 1000;
+  end if;
+  if v_is_all and v_open.ids is null then
+    return '{}';
+  end if;
+  v_own := case when v_is_all then v_open
+    else authz._open_among(p_scope, array_fill(v_type, array[cardinality(p_resource_ids)]), p_resource_ids)
+  end;
+  v_admitted := array(
+    select r.id
+    from unnest(p_resource_ids) r (id)
+    where ((v_type, r.id) in (select o.type, o.id from unnest(v_own.types, v_own.ids) o (type, id))) is true
+  );
   if v_container_types = '{}' then
     return v_admitted;
   end if;
@@ -58,19 +73,14 @@ begin
     return v_admitted;
   end if;
 
-  if cardinality(p_scope.group_ids) > 100 then
-    v_open.ids := array_fill(null::text, array[1001]);
-  else
-    v_open := authz._open_containers(p_scope, v_container_types, 1001);
-  end if;
-  if cardinality(v_open.ids) > 1000 then
+  if not v_is_all then
     select array_agg(n.type), array_agg(n.id)
     into v_open.types, v_open.ids
     from (select distinct o.type, o.id from unnest(v_outer.types, v_outer.ids) o (type, id)) n;
     v_open := authz._open_among(p_scope, v_open.types, v_open.ids);
-  end if;
-  if v_open.ids is null then
-    return v_admitted;
+    if v_open.ids is null then
+      return v_admitted;
+    end if;
   end if;
 
   return array(

@@ -42,7 +42,7 @@ begin
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then
-    v_open := authz._containers_within(authz._open_containers(v_scope, v_types), v_types, p_namespace);
+    v_open := authz._containers_within(authz._open_resources(v_scope, v_types), v_types, p_namespace);
   end if;
 
   -- Each source is read in the order of its index and gives a page at most.

@@ -30,7 +30,7 @@ begin
   end if;
   perform authz._warn_tenant(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
-  v_open := authz._open_containers(v_scope, authz._container_types(p_resource_type, p_namespace));
+  v_open := authz._open_resources(v_scope, authz._container_types(p_resource_type, p_namespace));
   v_scope.container_types := v_open.types;
   v_scope.container_ids := v_open.ids;
   return v_scope;

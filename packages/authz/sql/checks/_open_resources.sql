@@ -1,9 +1,9 @@
--- authz._open_containers: the containers on which a scope holds what is enough, itself or through a group.
+-- authz._open_resources: the resources of some types on which a scope holds what is enough, itself or through a group.
 --
--- Takes    p_types  the types of containers to look for
+-- Takes    p_types  the types to look for
 --          p_limit  how many are enough; all by default
--- Returns  the containers, some maybe twice
-create function authz._open_containers(p_scope authz.scope, p_types text[], p_limit int default null)
+-- Returns  the resources, some maybe twice
+create function authz._open_resources(p_scope authz.scope, p_types text[], p_limit int default null)
 returns authz.nodes
 language plpgsql
 stable
