@@ -85,6 +85,8 @@ drop function authz.delete(text,text,text,text,text,text);
 drop function authz.delete_tuple(text,text,text,text,text,text,text);
 drop function authz.write(text,text,text,text,text,text,timestamp with time zone);
 drop function authz.write_tuple(text,text,text,text,text,text,text,timestamp with time zone);
+drop function authz.rebuild_graph(text);
+drop function authz._group_types_in_use(text);
 drop function authz._lock_new_edge(text,text,text,text,text,text);
 drop function authz._assert_no_cycle(text,text,text,text,text,text);
 drop function authz._assert_not_self(text,text,text,text,text);

@@ -1626,6 +1626,80 @@ begin
 end
 $$;
 
+-- graph/_group_types_in_use.sql
+-- authz._group_types_in_use: the types that authz._register_types would know as groups, from the tuples themselves.
+create function authz._group_types_in_use(p_namespace text)
+returns text[]
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return array(
+    select t.subject_type
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.relation <> 'parent'
+      and (t.subject_type <> 'user' or t.subject_relation is not null)
+    union
+    select t.resource_type
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.relation <> 'parent'
+      and t.resource_type = 'user'
+  );
+end
+$$;
+
+-- graph/rebuild_graph.sql
+-- authz.rebuild_graph: works out again which types are groups and which contain which, from the tuples of a namespace.
+--
+-- Needed after tuples were loaded with triggers off, as authz.verify_integrity tells; useful when a type is a group no
+-- more, since its grants are then no longer read as memberships. Writers of tuples wait until the transaction ends.
+--
+-- Takes    p_namespace  the namespace; the transaction's by default
+-- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023)
+-- Writes   authz.graph_state, authz.type_edges · Locks authz.tuples against writes
+-- Example  select authz.rebuild_graph('acme');
+create function authz.rebuild_graph(
+  p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = authz, pg_temp
+as $$
+declare
+  v_maintenance text := coalesce(current_setting('postkit.maintenance', true), '');
+  v_group_types text[];
+begin
+  perform authz._validate_namespace(p_namespace);
+  perform set_config('postkit.maintenance', 'on', true);
+  lock table authz.tuples in share row exclusive mode;
+
+  v_group_types := authz._group_types_in_use(p_namespace);
+  insert into authz.graph_state as g (namespace, group_types)
+  values (p_namespace, v_group_types)
+  on conflict (namespace) do update set version = g.version + 1, group_types = excluded.group_types;
+
+  delete from authz.type_edges e where e.namespace = p_namespace;
+  insert into authz.type_edges (namespace, child_type, parent_type, is_cyclic)
+  select distinct t.namespace, t.resource_type, t.subject_type, false
+  from authz.tuples t
+  where t.namespace = p_namespace
+    and t.relation = 'parent'
+  on conflict (namespace, child_type, parent_type) do nothing;
+  update authz.type_edges e
+  set is_cyclic = true
+  where e.namespace = p_namespace
+    and (e.child_type = e.parent_type or e.child_type = any (authz._container_types(e.parent_type, p_namespace)));
+  perform set_config('postkit.maintenance', v_maintenance, true);
+end
+$$;
+
 -- tuples/write_tuple.sql
 -- authz.write_tuple: grants a relation on a resource to a subject, or to the holders of a relation on it.
 --
@@ -4724,12 +4798,14 @@ $$;
 -- authz.verify_integrity: what is not as it should be in a namespace, and in the audit.
 --
 -- Cycles are refused when they are written; group_cycles and resource_cycles tell of one that came by another way.
--- Access through it is found all the same, up to the depth of 50. audit_partitions tells that events, of whatever
+-- Access through it is found all the same, up to the depth of 50. type_graph tells that tuples were loaded with triggers
+-- off, so that grants are not found: authz.rebuild_graph mends that. audit_partitions tells that events, of whatever
 -- tenant, had to go to the default partition: authz.create_audit_partition for their month moves them.
 --
 -- Takes    p_namespace  tenant; the transaction's by default
 -- Returns  a row for each finding, none when all is well: ('system', 'group_cycles', 'warning', …),
---          ('system', 'resource_cycles', 'warning', …), ('system', 'audit_partitions', 'error', …)
+--          ('system', 'resource_cycles', 'warning', …), ('system', 'type_graph', 'error', …),
+--          ('system', 'audit_partitions', 'error', …)
 -- Raises   VAL_NAMESPACE_NULL (22004)
 -- Example  select * from authz.verify_integrity();
 create function authz.verify_integrity(
@@ -4755,6 +4831,26 @@ begin
   v_cycle := authz._find_cycle('parent', p_namespace);
   if v_cycle is not null then
     return query select 'system', 'resource_cycles', 'warning', 'resources are inside each other: ' || v_cycle;
+  end if;
+  if not authz._group_types_in_use(p_namespace) <@ coalesce((
+      select g.group_types from authz.graph_state g where g.namespace = p_namespace
+    ), '{}')
+    or exists (
+      select
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.relation = 'parent'
+        and not exists (
+          select
+          from authz.type_edges e
+          where e.namespace = p_namespace
+            and e.child_type = t.resource_type
+            and e.parent_type = t.subject_type
+        )
+    )
+  then
+    return query select 'system', 'type_graph', 'error',
+      'tuples came by without their triggers, so that access is missing: call authz.rebuild_graph';
   end if;
   if authz._audit_default_has_rows() then
     return query select 'system', 'audit_partitions', 'error',
@@ -6288,6 +6384,7 @@ begin
     execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
     execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
     execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
+    execute format('grant execute on function authz.rebuild_graph(text) to %I', p_role);
   end if;
   if p_kind <> 'app' then
     return;

@@ -60,6 +60,8 @@
 \ir graph/_assert_not_self.sql
 \ir graph/_assert_no_cycle.sql
 \ir graph/_lock_new_edge.sql
+\ir graph/_group_types_in_use.sql
+\ir graph/rebuild_graph.sql
 \ir tuples/write_tuple.sql
 \ir tuples/write.sql
 \ir tuples/delete_tuple.sql

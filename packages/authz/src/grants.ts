@@ -25,7 +25,7 @@ export interface SubjectGrantsQuery extends CallOptions {
   /** Grants on the page, 1 to 1000. @defaultValue all */
   readonly limit?: number | undefined;
   /** The last grant of the page before. */
-  readonly after?: Omit<SubjectGrant, "expiresAt"> | undefined;
+  readonly cursor?: Omit<SubjectGrant, "expiresAt"> | undefined;
 }
 
 export interface Grants {
@@ -35,7 +35,7 @@ export interface Grants {
    *
    * @example
    * const grants = await postkit.authz.listGrants("user:alice", { resourceType: "repo", limit: 100 });
-   * const next = await postkit.authz.listGrants("user:alice", { resourceType: "repo", limit: 100, after: grants.at(-1) });
+   * const next = await postkit.authz.listGrants("user:alice", { resourceType: "repo", limit: 100, cursor: grants.at(-1) });
    *
    * @throws `authz.VAL_IDENTIFIER_FORMAT` when the subject is not `type:id`
    * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`; `core.VAL_ARGUMENT` for a `limit` that is not whole
@@ -45,7 +45,7 @@ export interface Grants {
 
 export function grants(caller: Caller): Grants {
   return {
-    listGrants: async (subject, { resourceType, limit, after, ...options } = {}) => {
+    listGrants: async (subject, { resourceType, limit, cursor, ...options } = {}) => {
       const { type, id } = parsePrincipal(subject);
       return caller.rows(
         "authz.list_subject_grants",
@@ -54,10 +54,10 @@ export function grants(caller: Caller): Grants {
           p_subject_id: id,
           p_resource_type: resourceType,
           p_limit: limit === undefined ? undefined : int(limit),
-          p_cursor_resource_type: after?.resource.type,
-          p_cursor_resource_id: after?.resource.id,
-          p_cursor_relation: after?.relation,
-          p_cursor_subject_relation: after?.subjectRelation,
+          p_cursor_resource_type: cursor?.resource.type,
+          p_cursor_resource_id: cursor?.resource.id,
+          p_cursor_relation: cursor?.relation,
+          p_cursor_subject_relation: cursor?.subjectRelation,
         },
         SubjectGrant,
         options,

@@ -20,7 +20,7 @@ export type IntegrityFinding = z.infer<typeof IntegrityFinding>;
 
 const IntegrityFinding = z.object({
   resourceType: z.string(),
-  /** `group_cycles`, `resource_cycles` or `audit_partitions`. */
+  /** `group_cycles`, `resource_cycles`, `type_graph` or `audit_partitions`. */
   resourceId: z.string(),
   status: z.enum(["warning", "error"]),
   details: z.string(),
@@ -35,8 +35,8 @@ export interface Maintenance {
    */
   getStats(options?: CallOptions): Promise<AuthzStats>;
   /**
-   * What is not as it should be: cycles of groups or of resources, which only raw SQL can make, and events of any tenant
-   * in the audit's default partition.
+   * What is not as it should be: cycles of groups or of resources, which only raw SQL can make, grants that are not found
+   * since they were loaded with triggers off, and events of any tenant in the audit's default partition.
    *
    * @example
    * for (const { status, details } of await postkit.authz.verifyIntegrity()) console.error(status, details);
@@ -44,6 +44,12 @@ export interface Maintenance {
    * @returns nothing when all is well
    */
   verifyIntegrity(options?: CallOptions): Promise<IntegrityFinding[]>;
+  /**
+   * Works out again, from the tenant's grants, which types are groups and which contain which. Needed after grants were
+   * loaded with triggers off. Writers of grants, of all tenants, wait meanwhile. For a role of `postkit grant
+   * --maintenance`.
+   */
+  rebuildGraph(options?: CallOptions): Promise<void>;
 }
 
 export function maintenance(caller: Caller): Maintenance {
@@ -54,5 +60,12 @@ export function maintenance(caller: Caller): Maintenance {
     },
     verifyIntegrity: async (options) =>
       caller.rows("authz.verify_integrity", {}, IntegrityFinding, options),
+    rebuildGraph: async (options) =>
+      caller.value(
+        "authz.rebuild_graph",
+        {},
+        z.unknown().transform(() => undefined),
+        options,
+      ),
   };
 }

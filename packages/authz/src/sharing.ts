@@ -17,7 +17,7 @@ const ExternalResource = z.object({
   relation: z.string(),
   createdAt: columns.timestamptz,
   expiresAt: columns.timestamptz.nullable(),
-  /** Opaque; give it as `before` to get the page after this grant. */
+  /** Opaque; give it as `cursor` to get the page after this grant. */
   cursor: z.string(),
 });
 
@@ -25,7 +25,7 @@ export interface ExternalResourcesQuery extends CallOptions {
   /** Grants on the page, 1 to 1000. @defaultValue 100 */
   readonly limit?: number | undefined;
   /** Cursor of the last grant of the page before. */
-  readonly before?: string | undefined;
+  readonly cursor?: string | undefined;
 }
 
 /** A grant of another tenant to a subject. */
@@ -45,13 +45,13 @@ export interface Sharing {
    *
    * @example
    * const shared = await postkit.authz.listExternalResources("user:alice", "doc", "read");
-   * const more = await postkit.authz.listExternalResources("user:alice", "doc", "read", { before: shared.at(-1)?.cursor });
+   * const more = await postkit.authz.listExternalResources("user:alice", "doc", "read", { cursor: shared.at(-1)?.cursor });
    *
    * @throws `authz.VAL_IDENTIFIER_FORMAT` when the subject is not `type:id`
    * @throws `authz.BIZ_VIEWER_MISMATCH` on a client of `withViewer`, for any other subject
    * @throws `authz.BIZ_VIEWER_NOT_SET` when type or id of the subject is empty
    * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`; `core.VAL_ARGUMENT` for a `limit` that is not whole
-   * @throws `authz.VAL_CURSOR_INVALID` when `before` is not a cursor
+   * @throws `authz.VAL_CURSOR_INVALID` when `cursor` is not one
    */
   listExternalResources(
     subject: SubjectInput,
@@ -78,7 +78,7 @@ export function sharing(caller: Caller, hasViewer: boolean): Sharing {
       subject,
       resourceType,
       permission,
-      { limit, before, ...options } = {},
+      { limit, cursor, ...options } = {},
     ) => {
       const { type, id } = parsePrincipal(subject);
       return callerFor(subject).rows(
@@ -89,7 +89,7 @@ export function sharing(caller: Caller, hasViewer: boolean): Sharing {
           p_resource_type: resourceType,
           p_permission: permission,
           p_limit: limit === undefined ? undefined : int(limit),
-          p_cursor: before,
+          p_cursor: cursor,
         },
         ExternalResource,
         options,

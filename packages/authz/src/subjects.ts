@@ -23,7 +23,7 @@ export interface SubjectPage extends SubjectQuery {
   /** Subjects on the page, 1 to 1000. @defaultValue 100 */
   readonly limit?: number | undefined;
   /** Last subject of the page before. */
-  readonly after?: SubjectInput | undefined;
+  readonly cursor?: SubjectInput | undefined;
 }
 
 export interface Subjects {
@@ -33,9 +33,9 @@ export interface Subjects {
    *
    * @example
    * const page = await postkit.authz.listSubjects("read", "repo:api", { limit: 20 });
-   * const next = await postkit.authz.listSubjects("read", "repo:api", { limit: 20, after: page.at(-1) });
+   * const next = await postkit.authz.listSubjects("read", "repo:api", { limit: 20, cursor: page.at(-1) });
    *
-   * @throws `authz.VAL_IDENTIFIER_FORMAT` when resource or `after` is not `type:id`
+   * @throws `authz.VAL_IDENTIFIER_FORMAT` when resource or `cursor` is not `type:id`
    * @throws `authz.VAL_NOT_POSITIVE`, `authz.VAL_LIMIT_TOO_LARGE`; `core.VAL_ARGUMENT` for a `limit` that is not whole
    */
   listSubjects(
@@ -70,9 +70,9 @@ export function subjects(caller: Caller): Subjects {
   const listSubjects: Subjects["listSubjects"] = async (
     permission,
     resource,
-    { subjectType, limit, after, ...options } = {},
+    { subjectType, limit, cursor, ...options } = {},
   ) => {
-    const last = after === undefined ? undefined : parsePrincipal(after, "after");
+    const last = cursor === undefined ? undefined : parsePrincipal(cursor, "cursor");
     return caller.rows(
       "authz.list_subjects",
       {
@@ -88,9 +88,9 @@ export function subjects(caller: Caller): Subjects {
   };
   return {
     listSubjects,
-    async *iterateSubjects(permission, resource, { limit = 100, after, ...query } = {}) {
-      for (let last = after; ;) {
-        const page = await listSubjects(permission, resource, { ...query, limit, after: last });
+    async *iterateSubjects(permission, resource, { limit = 100, cursor, ...query } = {}) {
+      for (let last = cursor; ;) {
+        const page = await listSubjects(permission, resource, { ...query, limit, cursor: last });
         yield* page;
         if (page.length < limit) return;
         last = page.at(-1);

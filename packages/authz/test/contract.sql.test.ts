@@ -211,6 +211,7 @@ const published: Readonly<
     "TABLE(resource_type text, resource_id text, status text, details text)",
     "stable unsafe",
   ],
+  rebuild_graph: ["p_namespace text = NS", "void", "volatile unsafe"],
   get_stats: [
     "p_namespace text = NS",
     "TABLE(tuple_count bigint, hierarchy_rule_count bigint, unique_users bigint, unique_resources bigint)",
@@ -290,7 +291,7 @@ describe("the functions of schema authz", () => {
     expect([parameters, returns, kind]).toEqual(published[name]);
   });
 
-  it("run as their caller, but for the triggers, the partitions and the list over tenants", async () => {
+  it("run as their caller, but for the triggers, maintenance and the list over tenants", async () => {
     const { rows } = await db.super.query<{ name: string; returns: string }>(
       `select p.proname::text as name, p.prorettype::regtype::text as returns
        from pg_proc p
@@ -305,6 +306,7 @@ describe("the functions of schema authz", () => {
       { name: "drop_audit_partitions", returns: "text" },
       { name: "ensure_audit_partitions", returns: "text" },
       { name: "list_external_resources", returns: "record" },
+      { name: "rebuild_graph", returns: "void" },
     ]);
   });
 
@@ -374,6 +376,7 @@ const forMaintenance = [
   "create_audit_partition",
   "drop_audit_partitions",
   "ensure_audit_partitions",
+  "rebuild_graph",
 ];
 
 describe("the application role", () => {

@@ -40,10 +40,10 @@ describe("listGrants", () => {
       ["all", "member"],
     ]);
     const first = await client.listGrants("team:eng", { limit: 3 });
-    const second = await client.listGrants("team:eng", { limit: 3, after: first.at(-1) });
+    const second = await client.listGrants("team:eng", { limit: 3, cursor: first.at(-1) });
     expect([...first, ...second]).toEqual(whole);
     expect(second).toHaveLength(1);
-    expect(await client.listGrants("team:eng", { after: whole.at(-1) })).toEqual([]);
+    expect(await client.listGrants("team:eng", { cursor: whole.at(-1) })).toEqual([]);
   });
 
   it("gives one type when asked", async () => {

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { openExplainedSession } from "./support/plans.ts";
-import { openSession, type Session } from "./support/session.ts";
+import { openSession, refusalOf, type Session } from "./support/session.ts";
 
 interface Finding {
   resource_type: string;
@@ -211,6 +211,97 @@ describe("verify_integrity", () => {
     expect(tables.filter((name) => name.startsWith("audit_events"))).toEqual([
       "audit_events_default",
     ]);
+  });
+});
+
+describe("rebuild_graph", () => {
+  const load = async () => {
+    await db.super.query(`
+      set session_replication_role = replica;
+      insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id)
+      values
+        ('${tenant}', 'team', 'eng', 'member', 'user', 'alice'),
+        ('${tenant}', 'folder', 'a', 'read', 'team', 'eng'),
+        ('${tenant}', 'folder', 'b', 'parent', 'folder', 'a'),
+        ('${tenant}', 'doc', '1', 'parent', 'folder', 'b'),
+        ('${tenant}', 'user', 'bob', 'manager', 'user', 'carol');
+      reset session_replication_role`);
+  };
+  const graph = async () => {
+    const { rows } = await db.super.query<{ types: string[]; edges: string[] }>(
+      `select (
+           select array(select unnest(group_types) order by 1) from authz.graph_state where namespace = $1
+         ) as types,
+         array(
+           select concat_ws(' ', child_type, parent_type, is_cyclic) from authz.type_edges where namespace = $1 order by 1
+         ) as edges`,
+      [tenant],
+    );
+    return rows[0];
+  };
+  const rebuild = () => db.owner.query("select authz.rebuild_graph($1)", [tenant]);
+
+  it("finds what was loaded with triggers off, as verify_integrity asks for", async () => {
+    await load();
+    expect(await app.check("user:alice", "read", "doc:1")).toBe(false);
+    expect(await verify()).toMatchObject([{ resource_id: "type_graph", status: "error" }]);
+    await rebuild();
+    expect(await verify()).toEqual([]);
+    expect(await app.check("user:alice", "read", "doc:1")).toBe(true);
+    const sight = { p_subject_type: "user", p_subject_id: "alice", p_resource_type: "doc" };
+    expect(await app.rows("list_resources", { ...sight, p_permission: "read" })).toEqual([
+      { resource_id: "1" },
+    ]);
+    expect(await graph()).toEqual({
+      types: ["team", "user"],
+      edges: ["doc folder f", "folder folder t"],
+    });
+  });
+
+  it("gives what the triggers give, and forgets what is there no more", async () => {
+    await insert("doc:1 read club:a", "doc:1 read user:alice", "folder:b parent doc:1");
+    await insert("team:eng member user:alice", "team:all member team:eng", "doc:2 parent folder:b");
+    const known = await graph();
+    expect(known?.edges).toEqual(["doc folder t", "folder doc t"]);
+    await rebuild();
+    expect(await graph()).toEqual(known);
+    await app.query("delete from authz.tuples where subject_type in ('club', 'doc')");
+    await rebuild();
+    expect(await graph()).toEqual({ types: ["team"], edges: ["doc folder f"] });
+  });
+
+  it("leaves other tenants as they are, and no right behind", async () => {
+    await load();
+    await using other = await openSession(db.app, "another tenant");
+    await other.grant({ resource: "doc:1", relation: "read", subject: "squad:x" });
+    const client = await db.owner.connect();
+    try {
+      await client.query("begin");
+      await client.query("select authz.rebuild_graph($1)", [tenant]);
+      const { rows } = await client.query(
+        `select current_setting('postkit.maintenance', true) as maintenance,
+           (select count(*)::int from authz.tuples) as seen`,
+      );
+      expect(rows).toEqual([{ maintenance: "", seen: 0 }]);
+    } finally {
+      await client.query("commit");
+      client.release();
+    }
+    const { rows } = await db.super.query(
+      "select group_types from authz.graph_state where namespace = 'another tenant'",
+    );
+    expect(rows).toEqual([{ group_types: ["squad"] }]);
+  });
+
+  it("is not for the application role, and refuses a namespace that is none", async () => {
+    expect(await refusalOf(app.call("rebuild_graph"))).toMatchObject({ sqlstate: "42501" });
+    await using owner = await openSession(db.owner);
+    expect((await refusalOf(owner.call("rebuild_graph", { p_namespace: null }))).code).toBe(
+      "VAL_NAMESPACE_NULL",
+    );
+    expect((await refusalOf(owner.call("rebuild_graph", { p_namespace: " " }))).code).toBe(
+      "VAL_NAMESPACE_EMPTY",
+    );
   });
 });
 

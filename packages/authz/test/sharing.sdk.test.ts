@@ -99,11 +99,11 @@ describe("listExternalResources", () => {
     const first = await home.authz.listExternalResources(alice, "doc", "read", { limit: 1 });
     const second = await home.authz.listExternalResources(alice, "doc", "read", {
       limit: 1,
-      before: first.at(-1)?.cursor,
+      cursor: first.at(-1)?.cursor,
     });
     const third = await home.authz.listExternalResources(alice, "doc", "read", {
       limit: 1,
-      before: second.at(-1)?.cursor,
+      cursor: second.at(-1)?.cursor,
     });
     expect([first, second, third].map(idsOf)).toEqual([["2"], ["1"], []]);
   });

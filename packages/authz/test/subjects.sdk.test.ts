@@ -41,9 +41,9 @@ const everybody = [
 describe("listSubjects", () => {
   it("gives pages that follow each other, the last subject as the cursor", async () => {
     const first = await client.listSubjects("read", "doc:1", { limit: 3 });
-    const second = await client.listSubjects("read", "doc:1", { limit: 3, after: first.at(-1) });
+    const second = await client.listSubjects("read", "doc:1", { limit: 3, cursor: first.at(-1) });
     expect([first, second]).toEqual([everybody.slice(0, 3), everybody.slice(3)]);
-    expect(await client.listSubjects("read", "doc:1", { after: "user:a" })).toEqual(
+    expect(await client.listSubjects("read", "doc:1", { cursor: "user:a" })).toEqual(
       everybody.slice(2),
     );
   });
@@ -66,7 +66,7 @@ describe("listSubjects", () => {
     await client.grant("own", { resource: "doc:1", subject: "user:z" });
     const [first] = await client.listSubjects("own", "doc:1", { limit: 1 });
     expect(first).toEqual(subject);
-    expect(await client.listSubjects("own", "doc:1", { after: first })).toEqual([
+    expect(await client.listSubjects("own", "doc:1", { cursor: first })).toEqual([
       { type: "user", id: "z" },
     ]);
   });
@@ -74,8 +74,8 @@ describe("listSubjects", () => {
   it("refuses before it asks what is no reference, no single subject or no whole number", async () => {
     for (const [work, code] of [
       [client.listSubjects("read", "doc"), "authz.VAL_IDENTIFIER_FORMAT"],
-      [client.listSubjects("read", "doc:1", { after: "a" }), "authz.VAL_IDENTIFIER_FORMAT"],
-      [client.listSubjects("read", "doc:1", { after: "a:b#c" }), "authz.VAL_ID_INVALID_CHARS"],
+      [client.listSubjects("read", "doc:1", { cursor: "a" }), "authz.VAL_IDENTIFIER_FORMAT"],
+      [client.listSubjects("read", "doc:1", { cursor: "a:b#c" }), "authz.VAL_ID_INVALID_CHARS"],
       [client.listSubjects("read", "doc:1", { limit: 1.5 }), "core.VAL_ARGUMENT"],
       [client.iterateSubjects("read", "doc").next(), "authz.VAL_IDENTIFIER_FORMAT"],
       [client.countSubjects("read", "doc"), "authz.VAL_IDENTIFIER_FORMAT"],
@@ -110,7 +110,7 @@ describe("iterateSubjects", () => {
   });
 
   it("begins behind a subject and keeps to a type", async () => {
-    expect(await iterate({ limit: 1, after: "user:a" })).toEqual(everybody.slice(2));
+    expect(await iterate({ limit: 1, cursor: "user:a" })).toEqual(everybody.slice(2));
     expect(await iterate({ limit: 2, subjectType: "user" })).toEqual(everybody.slice(1));
   });
 

@@ -1,12 +1,14 @@
 -- authz.verify_integrity: what is not as it should be in a namespace, and in the audit.
 --
 -- Cycles are refused when they are written; group_cycles and resource_cycles tell of one that came by another way.
--- Access through it is found all the same, up to the depth of 50. audit_partitions tells that events, of whatever
+-- Access through it is found all the same, up to the depth of 50. type_graph tells that tuples were loaded with triggers
+-- off, so that grants are not found: authz.rebuild_graph mends that. audit_partitions tells that events, of whatever
 -- tenant, had to go to the default partition: authz.create_audit_partition for their month moves them.
 --
 -- Takes    p_namespace  tenant; the transaction's by default
 -- Returns  a row for each finding, none when all is well: ('system', 'group_cycles', 'warning', …),
---          ('system', 'resource_cycles', 'warning', …), ('system', 'audit_partitions', 'error', …)
+--          ('system', 'resource_cycles', 'warning', …), ('system', 'type_graph', 'error', …),
+--          ('system', 'audit_partitions', 'error', …)
 -- Raises   VAL_NAMESPACE_NULL (22004)
 -- Example  select * from authz.verify_integrity();
 create function authz.verify_integrity(
@@ -32,6 +34,26 @@ begin
   v_cycle := authz._find_cycle('parent', p_namespace);
   if v_cycle is not null then
     return query select 'system', 'resource_cycles', 'warning', 'resources are inside each other: ' || v_cycle;
+  end if;
+  if not authz._group_types_in_use(p_namespace) <@ coalesce((
+      select g.group_types from authz.graph_state g where g.namespace = p_namespace
+    ), '{}')
+    or exists (
+      select
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.relation = 'parent'
+        and not exists (
+          select
+          from authz.type_edges e
+          where e.namespace = p_namespace
+            and e.child_type = t.resource_type
+            and e.parent_type = t.subject_type
+        )
+    )
+  then
+    return query select 'system', 'type_graph', 'error',
+      'tuples came by without their triggers, so that access is missing: call authz.rebuild_graph';
   end if;
   if authz._audit_default_has_rows() then
     return query select 'system', 'audit_partitions', 'error',

@@ -16,6 +16,7 @@ begin
     execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
     execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
     execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
+    execute format('grant execute on function authz.rebuild_graph(text) to %I', p_role);
   end if;
   if p_kind <> 'app' then
     return;

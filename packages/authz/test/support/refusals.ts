@@ -351,7 +351,7 @@ const functions = {
         text(args.p_permission),
         {
           ...(args.p_limit === undefined ? {} : { limit: args.p_limit as number }),
-          ...(args.p_cursor === undefined ? {} : { before: text(args.p_cursor) }),
+          ...(args.p_cursor === undefined ? {} : { cursor: text(args.p_cursor) }),
         },
       ),
   },
