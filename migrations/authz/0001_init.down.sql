@@ -115,6 +115,7 @@ drop function authz._audit_tuple();
 drop function authz._record_audit_event(text,text,text,text,text,text,text,text,text,text,bigint,timestamp with time zone);
 drop type authz.audit_position;
 drop table authz.audit_events;
+drop function authz._assert_readable(text);
 drop function authz._max_depth();
 drop function authz._validate_expiration(timestamp with time zone);
 drop function authz._validate_key_size(text[]);

@@ -519,6 +519,26 @@ as $$
   select 50
 $$;
 
+-- context/_assert_readable.sql
+-- authz._assert_readable: refuses to read of no namespace, and tells why a read outside the tenant finds nothing.
+--
+-- Raises   VAL_NAMESPACE_NULL (22004)
+create function authz._assert_readable(p_namespace text)
+returns void
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  if p_namespace is null then
+    perform authz._validate_namespace(p_namespace);
+  end if;
+  perform authz._warn_tenant(p_namespace);
+end
+$$;
+
 -- audit/tables.sql
 create table authz.audit_events (
   namespace text collate "C" not null,
@@ -4047,8 +4067,14 @@ begin
   if found then
     return true;
   end if;
-  return authz.check_any(
-    p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_resource_id, p_namespace
+  -- Each "perform" costs as much as the probe above.
+  if (p_namespace = current_setting('postkit.tenant_id', true)) is not true then
+    perform authz._assert_readable(p_namespace);
+  end if;
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc),
+    authz._implied_by(p_resource_type, array[p_permission], p_namespace),
+    p_resource_type, normalize(p_resource_id, nfc), p_namespace
   );
 end
 $$;
@@ -4253,10 +4279,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
   select p.permission
   from unnest(authz._permissions(
@@ -4496,10 +4519,7 @@ declare
   v_open authz.nodes;
   v_ids text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then
@@ -4564,10 +4584,7 @@ declare
   v_scope authz.scope;
   v_open authz.nodes;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_open := authz._open_resources(v_scope, authz._container_types(p_resource_type, p_namespace));
   v_scope.container_types := v_open.types;
@@ -4820,10 +4837,7 @@ as $$
 declare
   v_cycle text;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_cycle := authz._find_cycle('member', p_namespace);
   if v_cycle is not null then
     return query select 'system', 'group_cycles', 'warning', 'groups are members of each other: ' || v_cycle;
@@ -4877,10 +4891,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
     select count(*),
       (select count(*) from authz.permission_hierarchy h where h.namespace in (p_namespace, 'global')),
@@ -4935,10 +4946,7 @@ begin
   if p_limit is not null then
     perform authz._validate_limit(p_limit);
   end if;
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
   select
     t.resource_type::text,
@@ -5536,10 +5544,7 @@ declare
   v_rules jsonb;
   v_paths authz.granting_path[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, v_max_depth);
   v_paths := authz._granting_paths(
     authz._trace_memberships(p_subject_type, normalize(p_subject_id, nfc), p_namespace, v_max_depth, false),
@@ -5930,10 +5935,7 @@ declare
   v_paths authz.granting_path[];
   v_denial jsonb;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, authz._max_depth());
   v_memberships := authz._trace_memberships(
     p_subject_type, normalize(p_subject_id, nfc), p_namespace, authz._max_depth(), false
@@ -6256,10 +6258,7 @@ declare
   v_upto_id text := '';
 begin
   perform authz._validate_limit(p_limit);
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   if v_after_type collate "C" < p_subject_type then
     v_after_type := p_subject_type;
     v_after_id := '';
@@ -6341,10 +6340,7 @@ declare
   v_relations text[];
   v_group_types text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_relations := authz._implied_by(p_resource_type, array[p_permission], p_namespace);
   v_group_types := coalesce(
     (select g.group_types from authz.graph_state g where g.namespace = p_namespace), '{}'

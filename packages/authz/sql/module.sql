@@ -27,6 +27,7 @@
 \ir validation/_validate_key_size.sql
 \ir validation/_validate_expiration.sql
 \ir validation/_max_depth.sql
+\ir context/_assert_readable.sql
 
 -- audit: what changed, by whom
 \ir audit/tables.sql

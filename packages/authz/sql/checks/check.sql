@@ -40,8 +40,14 @@ begin
   if found then
     return true;
   end if;
-  return authz.check_any(
-    p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_resource_id, p_namespace
+  -- Each "perform" costs as much as the probe above.
+  if (p_namespace = current_setting('postkit.tenant_id', true)) is not true then
+    perform authz._assert_readable(p_namespace);
+  end if;
+  return authz._holds_any(
+    p_subject_type, normalize(p_subject_id, nfc),
+    authz._implied_by(p_resource_type, array[p_permission], p_namespace),
+    p_resource_type, normalize(p_resource_id, nfc), p_namespace
   );
 end
 $$;

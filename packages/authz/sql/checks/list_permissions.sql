@@ -22,10 +22,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
   select p.permission
   from unnest(authz._permissions(

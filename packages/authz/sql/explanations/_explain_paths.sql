@@ -34,10 +34,7 @@ declare
   v_rules jsonb;
   v_paths authz.granting_path[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, v_max_depth);
   v_paths := authz._granting_paths(
     authz._trace_memberships(p_subject_type, normalize(p_subject_id, nfc), p_namespace, v_max_depth, false),

@@ -39,10 +39,7 @@ declare
   v_paths authz.granting_path[];
   v_denial jsonb;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_rules := authz._rule_chains(p_resource_type, p_permission, p_namespace, authz._max_depth());
   v_memberships := authz._trace_memberships(
     p_subject_type, normalize(p_subject_id, nfc), p_namespace, authz._max_depth(), false

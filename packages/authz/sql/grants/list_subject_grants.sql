@@ -41,10 +41,7 @@ begin
   if p_limit is not null then
     perform authz._validate_limit(p_limit);
   end if;
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
   select
     t.resource_type::text,

@@ -15,10 +15,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
     select count(*),
       (select count(*) from authz.permission_hierarchy h where h.namespace in (p_namespace, 'global')),

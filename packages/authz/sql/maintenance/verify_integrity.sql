@@ -23,10 +23,7 @@ as $$
 declare
   v_cycle text;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_cycle := authz._find_cycle('member', p_namespace);
   if v_cycle is not null then
     return query select 'system', 'group_cycles', 'warning', 'groups are members of each other: ' || v_cycle;

@@ -27,10 +27,7 @@ declare
   v_relations text[];
   v_group_types text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_relations := authz._implied_by(p_resource_type, array[p_permission], p_namespace);
   v_group_types := coalesce(
     (select g.group_types from authz.graph_state g where g.namespace = p_namespace), '{}'

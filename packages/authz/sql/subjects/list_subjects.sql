@@ -47,10 +47,7 @@ declare
   v_upto_id text := '';
 begin
   perform authz._validate_limit(p_limit);
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   if v_after_type collate "C" < p_subject_type then
     v_after_type := p_subject_type;
     v_after_id := '';
