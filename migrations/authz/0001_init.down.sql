@@ -28,6 +28,7 @@ drop type authz.permission_path;
 drop function authz.leave_external_resource(text,text,text,text,text,text,text);
 drop function authz.list_external_resources(text,text,text,text,text,integer,text);
 drop function authz._assert_viewer(text,text);
+drop function authz.list_resource_grants(text,text,text,integer,text,text,text,text);
 drop function authz.list_subject_grants(text,text,text,text,integer,text,text,text,text);
 drop function authz.get_stats(text);
 drop function authz.verify_integrity(text);

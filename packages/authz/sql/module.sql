@@ -130,6 +130,7 @@
 \ir maintenance/get_stats.sql
 -- grants: what a subject was granted itself
 \ir grants/list_subject_grants.sql
+\ir grants/list_resource_grants.sql
 
 -- sharing: what other tenants granted to a viewer
 \ir sharing/_assert_viewer.sql

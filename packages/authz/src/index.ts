@@ -34,6 +34,11 @@ export type {
   EnsurePartitionsOptions,
 } from "./audit.ts";
 export type { AuthzStats, IntegrityFinding } from "./maintenance.ts";
-export type { SubjectGrant, SubjectGrantsQuery } from "./grants.ts";
+export type {
+  ResourceGrant,
+  ResourceGrantsQuery,
+  SubjectGrant,
+  SubjectGrantsQuery,
+} from "./grants.ts";
 export type { ExternalGrant, ExternalResource, ExternalResourcesQuery } from "./sharing.ts";
 export type { ListedSubject, SubjectPage, SubjectQuery } from "./subjects.ts";

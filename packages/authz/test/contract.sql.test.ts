@@ -225,6 +225,14 @@ const published: Readonly<
       "expires_at timestamp with time zone)",
     "stable safe",
   ],
+  list_resource_grants: [
+    "p_resource_type text, p_resource_id text, p_namespace text = NS, p_limit integer = NULL, " +
+      "p_cursor_subject_type text = NULL, p_cursor_subject_id text = NULL, p_cursor_relation text = NULL, " +
+      "p_cursor_subject_relation text = NULL",
+    "TABLE(subject_type text, subject_id text, relation text, subject_relation text, " +
+      "expires_at timestamp with time zone)",
+    "stable safe",
+  ],
   list_external_resources: [
     "p_subject_type text, p_subject_id text, p_resource_type text, p_permission text, p_namespace text = NS, " +
       "p_limit integer = 100, p_cursor text = NULL",

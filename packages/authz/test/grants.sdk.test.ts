@@ -69,3 +69,61 @@ describe("listGrants", () => {
     });
   });
 });
+
+describe("listResourceGrants", () => {
+  it("gives what syncGrants takes, page by page, without the resource's containers", async () => {
+    const expiresAt = new Date("2999-01-01T00:00:00Z");
+    const resource = "doc:shared";
+    await client.grant("read", { resource, subject: "user:bob", expiresAt });
+    await client.grant("read", { resource, subject: "team:eng#member" });
+    await client.grant("read", { resource, subject: "team:eng" });
+    await client.grant("write", { resource, subject: "user:x" });
+    await client.grant("read", { resource, subject: { type: "user", id: "cafe\u0301" } });
+    await client.grant("parent", { resource, subject: "folder:f" });
+    const whole = await client.listResourceGrants(resource);
+    expect(whole).toEqual([
+      {
+        subject: { type: "team", id: "eng", relation: undefined },
+        relation: "read",
+        expiresAt: null,
+      },
+      {
+        subject: { type: "team", id: "eng", relation: "member" },
+        relation: "read",
+        expiresAt: null,
+      },
+      { subject: { type: "user", id: "bob", relation: undefined }, relation: "read", expiresAt },
+      {
+        subject: { type: "user", id: "cafe\u0301", relation: undefined },
+        relation: "read",
+        expiresAt: null,
+      },
+      {
+        subject: { type: "user", id: "x", relation: undefined },
+        relation: "write",
+        expiresAt: null,
+      },
+    ]);
+    const pages: unknown[] = [];
+    for (let cursor: (typeof whole)[number] | undefined; ;) {
+      const page = await client.listResourceGrants(resource, { limit: 2, cursor });
+      pages.push(...page);
+      cursor = page.at(-1);
+      if (page.length < 2) break;
+    }
+    expect(pages).toEqual(whole);
+    expect(await client.syncGrants(resource, whole)).toEqual([]);
+    expect(await client.syncGrants(resource, whole.slice(1))).toHaveLength(1);
+    expect(await client.check("folder:f", "read", resource)).toBe(false);
+    expect(await client.listResourceGrants("doc:none")).toEqual([]);
+  });
+
+  it("does not tell of what has ended or belongs to another tenant", async () => {
+    await db.super.query(
+      `insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id, expires_at)
+       values ('acme', 'doc', 'ended', 'read', 'user', 'bob', '2001-01-01'),
+         ('globex', 'doc', 'ended', 'read', 'user', 'bob', null)`,
+    );
+    expect(await client.listResourceGrants("doc:ended")).toEqual([]);
+  });
+});

@@ -341,6 +341,12 @@ const functions = {
     method: (client, args) =>
       client.listGrants(subject(args), { limit: args.p_limit as number | undefined }),
   },
+  list_resource_grants: {
+    valid: { p_resource_type: "doc", p_resource_id: "1" },
+    fields: [],
+    method: (client, args) =>
+      client.listResourceGrants(resource(args), { limit: args.p_limit as number | undefined }),
+  },
   list_external_resources: {
     valid: { ...external, p_permission: "read" },
     fields: [],
@@ -495,6 +501,7 @@ function nullNamespaceCases(): RefusalCase[] {
     "verify_integrity",
     "get_stats",
     "list_subject_grants",
+    "list_resource_grants",
     "list_external_resources",
   ] as const;
   return readers.map((name) => ({
@@ -862,30 +869,35 @@ function sizeCases(): RefusalCase[] {
       sqlstate: "22023",
       message: new RegExp(`^limit is ${limit}`),
     })),
-    ...(["get_audit_events", "list_subject_grants", "list_external_resources"] as const).flatMap(
-      (name): RefusalCase[] => [
-        {
-          title: `${name}: a limit of 0`,
-          name,
-          args: { ...shapes[name].valid, p_limit: 0 },
-          ...notPositive,
-        },
-        {
-          title: `${name}: a limit of -1`,
-          name,
-          args: { ...shapes[name].valid, p_limit: -1 },
-          ...notPositive,
-        },
-        {
-          title: `${name}: a limit of 1001`,
-          name,
-          args: { ...shapes[name].valid, p_limit: 1001 },
-          code: "VAL_LIMIT_TOO_LARGE",
-          sqlstate: "22023",
-          message: /^limit is 1001/,
-        },
-      ],
-    ),
+    ...(
+      [
+        "get_audit_events",
+        "list_subject_grants",
+        "list_resource_grants",
+        "list_external_resources",
+      ] as const
+    ).flatMap((name): RefusalCase[] => [
+      {
+        title: `${name}: a limit of 0`,
+        name,
+        args: { ...shapes[name].valid, p_limit: 0 },
+        ...notPositive,
+      },
+      {
+        title: `${name}: a limit of -1`,
+        name,
+        args: { ...shapes[name].valid, p_limit: -1 },
+        ...notPositive,
+      },
+      {
+        title: `${name}: a limit of 1001`,
+        name,
+        args: { ...shapes[name].valid, p_limit: 1001 },
+        code: "VAL_LIMIT_TOO_LARGE",
+        sqlstate: "22023",
+        message: /^limit is 1001/,
+      },
+    ]),
     ...(["get_audit_events", "list_external_resources"] as const).map((name): RefusalCase => ({
       title: `${name}: no limit`,
       name,
