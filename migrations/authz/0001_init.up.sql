@@ -1433,6 +1433,15 @@ create index tuples_parent_idx on authz.tuples (namespace, resource_type, resour
   include (subject_type, subject_id, subject_relation, expires_at)
   where relation = 'parent';
 
+-- Edges of groups in groups, and grants to groups: few among the many of users, so that these stay small and in memory.
+create index tuples_nesting_idx on authz.tuples (namespace, subject_type, subject_id)
+  include (resource_type, resource_id, subject_relation, expires_at)
+  where relation = 'member' and (subject_type <> 'user' or subject_relation is not null);
+
+create index tuples_set_idx on authz.tuples (namespace, resource_type, resource_id)
+  include (relation, subject_type, subject_id, subject_relation, expires_at)
+  where relation <> 'parent' and (subject_type <> 'user' or subject_relation is not null);
+
 create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
   where resource_id_raw is not null;
 
@@ -3452,7 +3461,6 @@ create type authz.scope as (
   relations text[],
   subject_type text,
   subject_id text,
-  group_kinds text[],
   group_types text[],
   group_ids text[],
   group_relations text[],
@@ -3460,7 +3468,7 @@ create type authz.scope as (
   container_ids text[]
 );
 
-comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
+comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
 
 create type authz.nodes as (
   types text[],
@@ -3476,7 +3484,8 @@ comment on type authz.nodes is 'Resources by type and id, in step';
 -- A subject stands for the groups it holds anything on, and through member edges for those around them. An edge with
 -- a subject_relation admits only those who hold that relation on the group, at every level. Parent edges hold
 -- containers together and give nothing themselves. Only types that are subjects of something are groups, so that what
--- a subject holds on a thousand documents is not read.
+-- a subject holds on a thousand documents is not read. A user is hardly ever a group; where one is, his grants are
+-- among those of all users.
 --
 -- One statement, since to start one costs as much as several probes. "offset 0" keeps the planner to these probes: to
 -- read all grants of a subject or a resource and to filter them afterwards would be cheaper for most and ruinous for
@@ -3500,7 +3509,12 @@ security invoker
 set search_path = authz, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_group_types text[];
+  v_users_are_groups boolean;
 begin
+  select g.group_types into v_group_types from authz.graph_state g where g.namespace = p_namespace;
+  v_users_are_groups := 'user' = any (v_group_types);
   return exists (
     with recursive
       containers (type, id, depth) as (
@@ -3533,12 +3547,9 @@ begin
         ) t
         limit 101
       ),
-      group_types (type) as materialized (
-        select unnest(g.group_types) from authz.graph_state g where g.namespace = p_namespace
-      ),
       memberships (type, id, relation, depth) as (
         select h.resource_type, h.resource_id, h.relation, 1
-        from group_types g
+        from unnest(v_group_types) g (type)
         cross join lateral (
           select t.resource_type, t.resource_id, t.relation
           from authz.tuples t
@@ -3552,25 +3563,32 @@ begin
           offset 0
         ) h
         union
-        select h.resource_type, h.resource_id, h.relation, m.depth + 1
+        select h.resource_type, h.resource_id, 'member', m.depth + 1
         from memberships m
-        cross join group_types g
         cross join lateral (
-          select t.resource_type, t.resource_id, t.relation
+          select t.resource_type, t.resource_id
           from authz.tuples t
           where t.namespace = p_namespace
             and t.subject_type = m.type
             and t.subject_id = m.id
-            and t.resource_type = g.type
             and t.relation = 'member'
+            and (t.subject_type <> 'user' or t.subject_relation is not null)
             and (t.subject_relation is null or t.subject_relation = m.relation)
+            and (t.expires_at is null or t.expires_at > now())
+          union all
+          select t.resource_type, t.resource_id
+          from authz.tuples t
+          where v_users_are_groups
+            and m.type = 'user'
+            and t.namespace = p_namespace
+            and t.subject_type = 'user'
+            and t.subject_id = m.id
+            and t.subject_relation is null
+            and t.relation = 'member'
             and (t.expires_at is null or t.expires_at > now())
           offset 0
         ) h
         where m.depth < authz._max_depth()
-      ),
-      kinds (type) as materialized (
-        select distinct m.type from memberships m
       )
     select
     from containers c
@@ -3595,23 +3613,35 @@ begin
     end
     or exists (
       select
-      from kinds k
-      cross join lateral (
-        select t.subject_id, t.subject_relation
-        from authz.tuples t
-        where t.namespace = p_namespace
-          and t.resource_type = c.type
-          and t.resource_id = c.id
-          and t.subject_type = k.type
-          and t.relation = any (p_relations)
-          and (t.expires_at is null or t.expires_at > now())
-        offset 0
-      ) g
-      where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
-        select m.type, m.id, m.relation from memberships m
-        union all
-        select m.type, m.id, '' from memberships m
-      )) is true
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.relation = any (p_relations)
+        and t.relation <> 'parent'
+        and (t.subject_type <> 'user' or t.subject_relation is not null)
+        and (t.expires_at is null or t.expires_at > now())
+        and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+          select m.type, m.id, m.relation from memberships m
+          union all
+          select m.type, m.id, '' from memberships m
+        )) is true
+      offset 0
+    )
+    or v_users_are_groups and exists (
+      select
+      from memberships m
+      join authz.tuples t
+        on t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = 'user'
+        and t.subject_id = m.id
+        and t.relation = any (p_relations)
+        and t.relation <> 'parent'
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      where m.type = 'user'
       offset 0
     )
   );
@@ -3647,6 +3677,7 @@ as $$
 declare
   v_scope authz.scope;
   v_group_types text[];
+  v_users_are_groups boolean;
 begin
   v_scope.namespace := p_namespace;
   v_scope.resource_type := p_resource_type;
@@ -3658,6 +3689,7 @@ begin
   if v_group_types is null or v_group_types = '{}' then
     return v_scope;
   end if;
+  v_users_are_groups := 'user' = any (v_group_types);
   with recursive memberships (type, id, relation, depth) as (
     select h.resource_type, h.resource_id, h.relation, 1
     from unnest(v_group_types) g (type)
@@ -3674,25 +3706,35 @@ begin
       offset 0
     ) h
     union
-    select h.resource_type, h.resource_id, h.relation, m.depth + 1
+    select h.resource_type, h.resource_id, 'member', m.depth + 1
     from memberships m
-    cross join unnest(v_group_types) g (type)
     cross join lateral (
-      select t.resource_type, t.resource_id, t.relation
+      select t.resource_type, t.resource_id
       from authz.tuples t
       where t.namespace = p_namespace
         and t.subject_type = m.type
         and t.subject_id = m.id
-        and t.resource_type = g.type
         and t.relation = 'member'
+        and (t.subject_type <> 'user' or t.subject_relation is not null)
         and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      union all
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where v_users_are_groups
+        and m.type = 'user'
+        and t.namespace = p_namespace
+        and t.subject_type = 'user'
+        and t.subject_id = m.id
+        and t.subject_relation is null
+        and t.relation = 'member'
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) h
     where m.depth < authz._max_depth()
   )
-  select array_agg(distinct m.type), array_agg(m.type), array_agg(m.id), array_agg(m.relation)
-  into v_scope.group_kinds, v_scope.group_types, v_scope.group_ids, v_scope.group_relations
+  select array_agg(m.type), array_agg(m.id), array_agg(m.relation)
+  into v_scope.group_types, v_scope.group_ids, v_scope.group_relations
   from memberships m;
   return v_scope;
 end
@@ -3767,27 +3809,39 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     offset 0
   )
-  or exists (
+  or p_scope.group_ids is not null and exists (
     select
-    from unnest(p_scope.group_kinds) k (type)
-    cross join lateral (
-      select t.subject_id, t.subject_relation
-      from authz.tuples t
-      where t.namespace = p_scope.namespace
-        and t.resource_type = c.type
-        and t.resource_id = c.id
-        and t.subject_type = k.type
-        and t.relation = any (p_scope.relations)
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
-      select m.type, m.id, m.relation
-      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-      union all
-      select m.type, m.id, ''
-      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-    )) is true
+    from authz.tuples t
+    where t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = any (p_scope.relations)
+      and t.relation <> 'parent'
+      and (t.subject_type <> 'user' or t.subject_relation is not null)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+      )) is true
+    offset 0
+  )
+  or 'user' = any (p_scope.group_types) and exists (
+    select
+    from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.subject_type = 'user'
+      and t.subject_id = m.id
+      and t.relation = any (p_scope.relations)
+      and t.relation <> 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where m.type = 'user'
     offset 0
   );
   return v_open;
@@ -4001,24 +4055,41 @@ begin
     union
     select g.relation
     from unnest(v_around.types, v_around.ids) c (type, id)
-    cross join unnest(v_scope.group_kinds) k (type)
     cross join lateral (
-      select t.relation, t.subject_id, t.subject_relation
+      select t.relation, t.subject_type, t.subject_id, t.subject_relation
       from authz.tuples t
       where t.namespace = p_namespace
         and t.resource_type = c.type
         and t.resource_id = c.id
-        and t.subject_type = k.type
+        and t.relation <> 'parent'
+        and (t.subject_type <> 'user' or t.subject_relation is not null)
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+    where ((g.subject_type, g.subject_id, coalesce(g.subject_relation, '')) in (
       select m.type, m.id, m.relation
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
       union all
       select m.type, m.id, ''
       from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
     )) is true
+    union
+    select u.relation
+    from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    cross join unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = 'user'
+        and t.subject_id = m.id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) u
+    where m.type = 'user'
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end
@@ -4648,31 +4719,41 @@ begin
     and t.relation = any (p_visibility.relations)
     and t.subject_relation is null
     and (t.expires_at is null or t.expires_at > now());
-  if found or p_visibility.group_kinds is null then
+  if found or p_visibility.group_ids is null then
     return found;
   end if;
   return exists (
     select
-    from unnest(p_visibility.group_kinds) k (type)
-    cross join lateral (
-      select t.subject_id, t.subject_relation
-      from authz.tuples t
-      where t.namespace = p_visibility.namespace
-        and t.resource_type = p_visibility.resource_type
-        and t.resource_id = v_resource_id
-        and t.subject_type = k.type
-        and t.relation = any (p_visibility.relations)
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
-      select m.type, m.id, m.relation
-      from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations)
-        m (type, id, relation)
-      union all
-      select m.type, m.id, ''
-      from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-    )) is true
+    from authz.tuples t
+    where t.namespace = p_visibility.namespace
+      and t.resource_type = p_visibility.resource_type
+      and t.resource_id = v_resource_id
+      and t.relation = any (p_visibility.relations)
+      and t.relation <> 'parent'
+      and (t.subject_type <> 'user' or t.subject_relation is not null)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+      )) is true
+  )
+  or 'user' = any (p_visibility.group_types) and exists (
+    select
+    from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
+    join authz.tuples t
+      on t.namespace = p_visibility.namespace
+      and t.resource_type = p_visibility.resource_type
+      and t.resource_id = v_resource_id
+      and t.subject_type = 'user'
+      and t.subject_id = m.id
+      and t.relation = any (p_visibility.relations)
+      and t.relation <> 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where m.type = 'user'
   );
 end
 $$;

@@ -29,27 +29,39 @@ begin
       and (t.expires_at is null or t.expires_at > now())
     offset 0
   )
-  or exists (
+  or p_scope.group_ids is not null and exists (
     select
-    from unnest(p_scope.group_kinds) k (type)
-    cross join lateral (
-      select t.subject_id, t.subject_relation
-      from authz.tuples t
-      where t.namespace = p_scope.namespace
-        and t.resource_type = c.type
-        and t.resource_id = c.id
-        and t.subject_type = k.type
-        and t.relation = any (p_scope.relations)
-        and (t.expires_at is null or t.expires_at > now())
-      offset 0
-    ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
-      select m.type, m.id, m.relation
-      from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
-      union all
-      select m.type, m.id, ''
-      from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
-    )) is true
+    from authz.tuples t
+    where t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.relation = any (p_scope.relations)
+      and t.relation <> 'parent'
+      and (t.subject_type <> 'user' or t.subject_relation is not null)
+      and (t.expires_at is null or t.expires_at > now())
+      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
+        select m.type, m.id, m.relation
+        from unnest(p_scope.group_types, p_scope.group_ids, p_scope.group_relations) m (type, id, relation)
+        union all
+        select m.type, m.id, ''
+        from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+      )) is true
+    offset 0
+  )
+  or 'user' = any (p_scope.group_types) and exists (
+    select
+    from unnest(p_scope.group_types, p_scope.group_ids) m (type, id)
+    join authz.tuples t
+      on t.namespace = p_scope.namespace
+      and t.resource_type = c.type
+      and t.resource_id = c.id
+      and t.subject_type = 'user'
+      and t.subject_id = m.id
+      and t.relation = any (p_scope.relations)
+      and t.relation <> 'parent'
+      and t.subject_relation is null
+      and (t.expires_at is null or t.expires_at > now())
+    where m.type = 'user'
     offset 0
   );
   return v_open;

@@ -37,24 +37,41 @@ begin
     union
     select g.relation
     from unnest(v_around.types, v_around.ids) c (type, id)
-    cross join unnest(v_scope.group_kinds) k (type)
     cross join lateral (
-      select t.relation, t.subject_id, t.subject_relation
+      select t.relation, t.subject_type, t.subject_id, t.subject_relation
       from authz.tuples t
       where t.namespace = p_namespace
         and t.resource_type = c.type
         and t.resource_id = c.id
-        and t.subject_type = k.type
+        and t.relation <> 'parent'
+        and (t.subject_type <> 'user' or t.subject_relation is not null)
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) g
-    where ((k.type, g.subject_id, coalesce(g.subject_relation, '')) in (
+    where ((g.subject_type, g.subject_id, coalesce(g.subject_relation, '')) in (
       select m.type, m.id, m.relation
       from unnest(v_scope.group_types, v_scope.group_ids, v_scope.group_relations) m (type, id, relation)
       union all
       select m.type, m.id, ''
       from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
     )) is true
+    union
+    select u.relation
+    from unnest(v_scope.group_types, v_scope.group_ids) m (type, id)
+    cross join unnest(v_around.types, v_around.ids) c (type, id)
+    cross join lateral (
+      select t.relation
+      from authz.tuples t
+      where t.namespace = p_namespace
+        and t.resource_type = c.type
+        and t.resource_id = c.id
+        and t.subject_type = 'user'
+        and t.subject_id = m.id
+        and t.subject_relation is null
+        and (t.expires_at is null or t.expires_at > now())
+      offset 0
+    ) u
+    where m.type = 'user'
   );
   return authz._implied_from(p_resource_type, v_relations, p_namespace);
 end

@@ -26,6 +26,7 @@ as $$
 declare
   v_scope authz.scope;
   v_group_types text[];
+  v_users_are_groups boolean;
 begin
   v_scope.namespace := p_namespace;
   v_scope.resource_type := p_resource_type;
@@ -37,6 +38,7 @@ begin
   if v_group_types is null or v_group_types = '{}' then
     return v_scope;
   end if;
+  v_users_are_groups := 'user' = any (v_group_types);
   with recursive memberships (type, id, relation, depth) as (
     select h.resource_type, h.resource_id, h.relation, 1
     from unnest(v_group_types) g (type)
@@ -53,25 +55,35 @@ begin
       offset 0
     ) h
     union
-    select h.resource_type, h.resource_id, h.relation, m.depth + 1
+    select h.resource_type, h.resource_id, 'member', m.depth + 1
     from memberships m
-    cross join unnest(v_group_types) g (type)
     cross join lateral (
-      select t.resource_type, t.resource_id, t.relation
+      select t.resource_type, t.resource_id
       from authz.tuples t
       where t.namespace = p_namespace
         and t.subject_type = m.type
         and t.subject_id = m.id
-        and t.resource_type = g.type
         and t.relation = 'member'
+        and (t.subject_type <> 'user' or t.subject_relation is not null)
         and (t.subject_relation is null or t.subject_relation = m.relation)
+        and (t.expires_at is null or t.expires_at > now())
+      union all
+      select t.resource_type, t.resource_id
+      from authz.tuples t
+      where v_users_are_groups
+        and m.type = 'user'
+        and t.namespace = p_namespace
+        and t.subject_type = 'user'
+        and t.subject_id = m.id
+        and t.subject_relation is null
+        and t.relation = 'member'
         and (t.expires_at is null or t.expires_at > now())
       offset 0
     ) h
     where m.depth < authz._max_depth()
   )
-  select array_agg(distinct m.type), array_agg(m.type), array_agg(m.id), array_agg(m.relation)
-  into v_scope.group_kinds, v_scope.group_types, v_scope.group_ids, v_scope.group_relations
+  select array_agg(m.type), array_agg(m.id), array_agg(m.relation)
+  into v_scope.group_types, v_scope.group_ids, v_scope.group_relations
   from memberships m;
   return v_scope;
 end

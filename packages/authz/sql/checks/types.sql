@@ -5,7 +5,6 @@ create type authz.scope as (
   relations text[],
   subject_type text,
   subject_id text,
-  group_kinds text[],
   group_types text[],
   group_ids text[],
   group_relations text[],
@@ -13,7 +12,7 @@ create type authz.scope as (
   container_ids text[]
 );
 
-comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step, and their distinct types), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
+comment on type authz.scope is 'A subject, what it holds on groups (three arrays in step), the relations that are enough on a type of resource, and the containers it has one of them on; made by authz.visibility';
 
 create type authz.nodes as (
   types text[],

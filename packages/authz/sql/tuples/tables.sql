@@ -34,6 +34,15 @@ create index tuples_parent_idx on authz.tuples (namespace, resource_type, resour
   include (subject_type, subject_id, subject_relation, expires_at)
   where relation = 'parent';
 
+-- Edges of groups in groups, and grants to groups: few among the many of users, so that these stay small and in memory.
+create index tuples_nesting_idx on authz.tuples (namespace, subject_type, subject_id)
+  include (resource_type, resource_id, subject_relation, expires_at)
+  where relation = 'member' and (subject_type <> 'user' or subject_relation is not null);
+
+create index tuples_set_idx on authz.tuples (namespace, resource_type, resource_id)
+  include (relation, subject_type, subject_id, subject_relation, expires_at)
+  where relation <> 'parent' and (subject_type <> 'user' or subject_relation is not null);
+
 create index tuples_resource_id_raw_idx on authz.tuples (namespace, resource_type, resource_id)
   where resource_id_raw is not null;
 
