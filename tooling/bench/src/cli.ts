@@ -36,8 +36,11 @@ async function main(): Promise<number> {
     sliceMs: Number(values["slice-ms"]),
     scale: Number(values.scale),
   };
-  // Without the statistics that tests read, whose cost grows with a statement's length.
-  await using server = await acquireServer({ settings: { max_connections: 200 } });
+  // Without the statistics that tests read, whose cost grows with a statement's length, and with memory for the data, as
+  // a server that is set up for them has.
+  await using server = await acquireServer({
+    settings: { max_connections: 200, shared_buffers: "1GB" },
+  });
   const run: ServerOfRun = { url: server.url, version: server.version, runId: newRunId() };
   for (const file of files) await runFile({ module, file, options, run });
   return 0;
