@@ -4672,6 +4672,7 @@ $$;
 --
 -- Takes    p_visibility   from authz.visibility, as an uncorrelated sub-select so that it is worked out once
 --          p_resource_id  the row's id
+-- Raises   BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501), when the tenant changed before the row was read
 -- Example  select authz.is_visible(authz.visibility('user', 'alice', 'doc', 'read'), '1');
 create function authz.is_visible(p_visibility authz.scope, p_resource_id text)
 returns boolean
@@ -4685,6 +4686,9 @@ as $$
 declare
   v_resource_id text := normalize(p_resource_id, nfc);
 begin
+  if (p_visibility.namespace = current_setting('postkit.tenant_id', true)) is not true then
+    perform authz._assert_tenant(p_visibility.namespace);
+  end if;
   if p_visibility.container_ids is not null and exists (
     with recursive containers (type, id, depth) as (
       select p_visibility.resource_type collate "C", v_resource_id collate "C", 0

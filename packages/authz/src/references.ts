@@ -47,14 +47,18 @@ export function parseResource(input: ResourceInput, field = "resource"): Resourc
  */
 export function parseSubject(input: SubjectInput, field = "subject"): Subject {
   if (typeof input !== "string")
-    return { ...parseResource(input, field), relation: input.relation ?? undefined };
+    return { ...parseResource(input, field), relation: named(input.relation, field) };
   const hash = input.lastIndexOf("#");
   const isUserset = hash > input.indexOf(":") && input.includes(":");
   const { type, id } = parseResource(isUserset ? input.slice(0, hash) : input, field);
-  const relation = isUserset ? input.slice(hash + 1) : undefined;
+  return { type, id, relation: named(isUserset ? input.slice(hash + 1) : undefined, field) };
+}
+
+/** An empty relation, as of a template's empty variable, would stand for the holders of any. */
+function named(relation: string | null | undefined, field: string): string | undefined {
   if (relation === "")
-    throw authzError("VAL_IDENTIFIER_EMPTY", `${field} names no relation after its #`);
-  return { type, id, relation };
+    throw authzError("VAL_IDENTIFIER_EMPTY", `${field} has a # or a relation that names none`);
+  return relation ?? undefined;
 }
 
 /**

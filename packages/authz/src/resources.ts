@@ -139,7 +139,12 @@ function sqlFilter(
   { subject, permission, type, column, columnType = "text", mode }: SqlFilterOptions,
 ): SqlFragment {
   const { type: subjectType, id: subjectId } = parsePrincipal(subject);
-  if (!columnName.test(column)) {
+  for (const [field, value] of Object.entries({ subject: subjectId, type, permission, column })) {
+    if (typeof value !== "string") {
+      throw authzError("VAL_IDENTIFIER_FORMAT", `${field} must be a text`);
+    }
+  }
+  if (!columnName.test(column) || valueKeywords.has(column.toLowerCase())) {
     throw authzError(
       "VAL_IDENTIFIER_FORMAT",
       `column must be a column's name as SQL has it, not ${JSON.stringify(column)}`,
@@ -164,6 +169,13 @@ function sqlFilter(
 
 /** A name, quoted or not, with its table and schema before it. */
 const columnName = /^(?:(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")(?:\.(?!$)|$)){1,3}$/;
+
+/** What SQL takes for a value where a column's name could stand. */
+const valueKeywords = new Set(
+  "current_catalog current_date current_role current_schema current_time current_timestamp current_user default false localtime localtimestamp null session_user system_user true user".split(
+    " ",
+  ),
+);
 
 /**
  * Casts an id only when it is written as PostgreSQL writes such a value: another spelling of it is another resource,

@@ -1,3 +1,5 @@
+import { authzError } from "./errors.ts";
+
 /**
  * A part of an SQL statement with its parameters, in the shape of a template literal: the texts between the values, and
  * the values. Any library whose `sql` is a template tag takes it as `sql(fragment.strings, ...fragment.values)`.
@@ -9,9 +11,13 @@ export interface SqlFragment {
    * The text with placeholders, for drivers that take text and values.
    *
    * @param firstPlaceholder number of the first one, one more than the statement has before it. @defaultValue 1
+   * @throws `authz.VAL_NOT_POSITIVE` when it is no whole number from 1
    */
   toPg(firstPlaceholder?: number): { text: string; values: string[] };
 }
+
+/** Those made here: what merely looks like one would be pasted into a statement. */
+const fragments = new WeakSet<object>();
 
 /** Text that goes into a fragment as it is. */
 class Raw {
@@ -38,6 +44,8 @@ export function sqlFragment(
     else if (typeof part === "string") {
       values.push(part);
       texts.push("");
+    } else if (!fragments.has(part)) {
+      throw new TypeError("a part of an SQL fragment must be a text or a fragment");
     } else {
       append(part.strings[0] ?? "");
       values.push(...part.values);
@@ -45,12 +53,19 @@ export function sqlFragment(
     }
     append(strings[index + 1] ?? "");
   });
-  return Object.freeze({
+  const fragment: SqlFragment = Object.freeze({
     strings: Object.freeze(Object.assign(texts, { raw: Object.freeze([...texts]) })),
     values: Object.freeze(values),
-    toPg: (firstPlaceholder = 1) => ({
-      text: texts.reduce((text, next, index) => `${text}$${firstPlaceholder + index - 1}${next}`),
-      values: [...values],
-    }),
+    toPg: (firstPlaceholder = 1) => {
+      if (!Number.isInteger(firstPlaceholder) || firstPlaceholder < 1) {
+        throw authzError("VAL_NOT_POSITIVE", "firstPlaceholder must be a whole number from 1");
+      }
+      return {
+        text: texts.reduce((text, next, index) => `${text}$${firstPlaceholder + index - 1}${next}`),
+        values: [...values],
+      };
+    },
   });
+  fragments.add(fragment);
+  return fragment;
 }

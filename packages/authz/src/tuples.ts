@@ -1,5 +1,6 @@
 import { columns, json, textArray, timestamp, type CallOptions, type Caller } from "@postkit/core";
 import { z } from "zod";
+import { authzError } from "./errors.ts";
 import {
   grantArguments,
   parsePrincipal,
@@ -225,7 +226,9 @@ export function tuples(caller: Caller): Tuples {
         options,
       );
     },
-    revokeSubjectGrants: async (subject, { resourceType, ...options } = {}) => {
+    revokeSubjectGrants: async (subject, narrowed = {}) => {
+      assertNarrowing(narrowed, "resourceType");
+      const { resourceType, ...options } = narrowed;
       const { type, id } = parsePrincipal(subject);
       return caller.value(
         "authz.revoke_subject_grants",
@@ -234,7 +237,9 @@ export function tuples(caller: Caller): Tuples {
         options,
       );
     },
-    revokeResourceGrants: async (resource, { permission, ...options } = {}) => {
+    revokeResourceGrants: async (resource, narrowed = {}) => {
+      assertNarrowing(narrowed, "permission");
+      const { permission, ...options } = narrowed;
       const { type, id } = parseResource(resource);
       return caller.value(
         "authz.revoke_resource_grants",
@@ -298,4 +303,17 @@ function desiredTuple({ relation, subject: input, expiresAt }: DesiredGrant, ind
     subject_relation: subject.relation,
     expires_at: timestamp(expiresAt ?? null).text,
   };
+}
+
+/** To take everything back is asked for by leaving the key out, not by a variable that happened to be empty. */
+function assertNarrowing(options: object, key: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw authzError("VAL_IDENTIFIER_NULL", `${key} goes into an object: { ${key} }`);
+  }
+  if (key in options && (options as Record<string, unknown>)[key] == null) {
+    throw authzError(
+      "VAL_IDENTIFIER_NULL",
+      `${key} is there without a value: leave it out for all`,
+    );
+  }
 }

@@ -132,7 +132,8 @@ export function createPostkit<const M extends Modules>(options: PostkitOptions<M
     onQuery: options.onQuery,
   };
   return postkitHandle(shared, {
-    namespace: assertNamespace(options.namespace ?? "default"),
+    // A variable that was never set must not become the tenant "default".
+    namespace: "namespace" in options ? assertNamespace(options.namespace) : "default",
     settings: {},
   });
 }
@@ -224,7 +225,7 @@ function withClients<M extends Modules, Base extends object>(
   return Object.freeze(base) as Base & Clients<M>;
 }
 
-function assertNamespace(namespace: string): string {
+function assertNamespace(namespace: string | undefined): string {
   if (typeof namespace !== "string") throw coreError("VAL_ARGUMENT", "namespace must be a string");
   return namespace;
 }

@@ -1,6 +1,6 @@
 import { hasSettings, type Context } from "./context.ts";
 import { coreError } from "./errors.ts";
-import { json, type Parameter } from "./parameters.ts";
+import { isCastParameter, json, type Parameter } from "./parameters.ts";
 
 /** One statement as a driver takes it; placeholders `$1 … $n` appear once each and in order. */
 export interface Statement {
@@ -62,11 +62,18 @@ function bindContext(values: unknown[], context: Context, joins: boolean): strin
 /** Adds a value and gives the SQL that stands for it. */
 function bind(values: unknown[], parameter: string, value: NonNullable<Parameter> | null): string {
   if (typeof value === "object" && value !== null) {
+    if (!isCastParameter(value)) throw unexpected(parameter);
     if (value.text !== null) assertStorable(parameter, value.text, value.type === "jsonb");
     return `$${values.push(value.text)}::text::${value.type}`;
   }
   if (typeof value === "string") assertStorable(parameter, value);
+  else if (typeof value === "function" || typeof value === "symbol") throw unexpected(parameter);
   return `$${values.push(typeof value === "bigint" ? value.toString() : value)}`;
+}
+
+/** What a program in JavaScript may give all the same, as from a request's body. */
+function unexpected(parameter: string): Error {
+  return coreError("VAL_ARGUMENT", `${parameter.slice(2)} must be a text or another plain value`);
 }
 
 /** PostgreSQL stores no NUL, and an unpaired surrogate would silently become another character on its way. */
