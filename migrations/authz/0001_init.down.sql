@@ -132,6 +132,7 @@ drop function authz._warn_tenant(text);
 drop function authz._assert_tenant(text);
 drop function authz._assert_tenant_set();
 drop function authz._is_tenant(text);
+drop function authz._is_maintenance();
 drop function authz.assert_rls_active();
 drop function authz._rls_bypassed();
 drop function authz.clear_viewer();

@@ -174,8 +174,26 @@ begin
 end
 $$;
 
+-- context/_is_maintenance.sql
+-- authz._is_maintenance: whether the owner has lifted row level security for himself.
+create function authz._is_maintenance()
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = authz, pg_temp
+as $$
+begin
+  return current_setting('postkit.maintenance', true) = 'on'
+    and pg_has_role(
+      (select c.relowner from pg_catalog.pg_class c where c.oid = 'authz.permission_hierarchy'::regclass), 'usage'
+    );
+end
+$$;
+
 -- context/_is_tenant.sql
--- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off.
+-- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off, as for
+-- the owner while postkit.maintenance is 'on'.
 create function authz._is_tenant(p_namespace text)
 returns boolean
 language plpgsql
@@ -184,7 +202,9 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace or authz._rls_bypassed();
+  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace
+    or authz._rls_bypassed()
+    or authz._is_maintenance();
 end
 $$;
 
@@ -347,9 +367,9 @@ end
 $$;
 
 -- validation/_validate_batch_size.sql
--- authz._validate_batch_size: refuses an array of more than 1000 elements.
+-- authz._validate_batch_size: refuses an array of arrays, or of more than 1000 elements.
 --
--- Raises   VAL_BATCH_TOO_LARGE (22023)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023)
 create function authz._validate_batch_size(p_values text[], p_field text)
 returns void
 language plpgsql
@@ -358,6 +378,10 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
+  if array_ndims(p_values) > 1 then
+    raise exception '% must be a plain array, not one of arrays', p_field
+      using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_INVALID';
+  end if;
   if cardinality(p_values) > 1000 then
     raise exception '% has % elements, the most is 1000', p_field, cardinality(p_values)
       using errcode = '22023', hint = 'postkit:authz:VAL_BATCH_TOO_LARGE';
@@ -408,7 +432,7 @@ $$;
 -- Takes    p_values  the array
 --          p_field   its name in the message, as in 'subject_ids[2] is empty'
 --          p_kind    'id', 'identifier', or 'relation' for an identifier that may be null or empty
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
 create function authz._validate_elements(p_values text[], p_field text, p_kind text)
 returns void
 language plpgsql
@@ -1289,13 +1313,13 @@ declare
   v_group_type text := case when new.resource_type = 'user' then 'user' else new.subject_type end;
 begin
   if new.relation = 'parent' then
-    if not exists (
-      select
-      from authz.type_edges e
-      where e.namespace = new.namespace
-        and e.child_type = new.resource_type
-        and e.parent_type = new.subject_type
-    ) then
+    perform
+    from authz.type_edges e
+    where e.namespace = new.namespace
+      and e.child_type = new.resource_type
+      and e.parent_type = new.subject_type
+    for share;
+    if not found then
       perform authz._register_type_edge(new.resource_type, new.subject_type, new.namespace);
     end if;
     return new;
@@ -1414,7 +1438,9 @@ create table authz.tuples (
   constraint tuples_pkey primary key (namespace, id),
   constraint tuples_subject_relation_is_null_or_named check (subject_relation <> ''),
   constraint tuples_resource_id_is_nfc check (resource_id is nfc normalized),
-  constraint tuples_subject_id_is_nfc check (subject_id is nfc normalized)
+  constraint tuples_subject_id_is_nfc check (subject_id is nfc normalized),
+  constraint tuples_resource_id_raw_is_the_same_id check (normalize(resource_id_raw, nfc) = resource_id),
+  constraint tuples_subject_id_raw_is_the_same_id check (normalize(subject_id_raw, nfc) = subject_id)
 );
 
 comment on table authz.tuples is 'Resource has relation to subject, optionally only to holders of subject_relation on it, optionally until expires_at';
@@ -1481,7 +1507,7 @@ create trigger tuples_types
 -- authz._reaches_group: whether one group is, through member edges, inside another.
 --
 -- Ignores expiry: an edge that is over may be given a new expiry. Bounded by the number of groups, since union
--- visits each once.
+-- visits each once. A user is no group here, as in the test of what is written, so that order does not matter.
 create function authz._reaches_group(
   p_from_type text,
   p_from_id text,
@@ -1513,6 +1539,7 @@ begin
           and m.subject_type = r.type
           and m.subject_id = r.id
           and m.resource_type = g.type
+          and m.subject_type <> 'user'
           and m.relation = 'member'
         offset 0
       ) t
@@ -1682,50 +1709,52 @@ end
 $$;
 
 -- graph/rebuild_graph.sql
--- authz.rebuild_graph: works out again which types are groups and which contain which, from the tuples of a namespace.
+-- authz.rebuild_graph: adds what is missing to what is known of types: which are groups and which contain which.
 --
--- Needed after tuples were loaded with triggers off, as authz.verify_integrity tells; useful when a type is a group no
--- more, since its grants are then no longer read as memberships. Writers of tuples wait until the transaction ends.
+-- Needed after tuples were loaded with triggers off, as authz.verify_integrity tells. Forgets nothing, so that it is
+-- safe at any time: a transaction that is under way may rely on what it saw.
 --
--- Takes    p_namespace  the namespace; the transaction's by default
+-- Takes    p_namespace  tenant; the transaction's by default
 -- Raises   VAL_NAMESPACE_NULL (22004) · VAL_NAMESPACE_EMPTY (22026) · VAL_NAMESPACE_TOO_LONG (22001)
---          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023)
--- Writes   authz.graph_state, authz.type_edges · Locks authz.tuples against writes
--- Example  select authz.rebuild_graph('acme');
+--          · VAL_NAMESPACE_INVALID_CHARS (22023) · VAL_NAMESPACE_WHITESPACE (22023) · BIZ_TENANT_NOT_SET (42501)
+--          · BIZ_TENANT_MISMATCH (42501) · BIZ_ISOLATION_LEVEL (25001)
+-- Writes   authz.type_edges · Locks authz.graph_state
+-- Example  select authz.rebuild_graph();
 create function authz.rebuild_graph(
   p_namespace text default coalesce(nullif(current_setting('postkit.tenant_id', true), ''), 'default')
 )
 returns void
 language plpgsql
 volatile
-security definer
+security invoker
 set search_path = authz, pg_temp
 as $$
 declare
-  v_maintenance text := coalesce(current_setting('postkit.maintenance', true), '');
-  v_group_types text[];
+  v_edge record;
 begin
   perform authz._validate_namespace(p_namespace);
-  perform set_config('postkit.maintenance', 'on', true);
-  lock table authz.tuples in share row exclusive mode;
+  perform authz._assert_tenant(p_namespace);
+  perform authz._lock_graph(p_namespace);
+  update authz.graph_state g
+  set group_types = array(select distinct unnest(g.group_types || authz._group_types_in_use(p_namespace)))
+  where g.namespace = p_namespace
+    and not authz._group_types_in_use(p_namespace) <@ g.group_types;
 
-  v_group_types := authz._group_types_in_use(p_namespace);
-  insert into authz.graph_state as g (namespace, group_types)
-  values (p_namespace, v_group_types)
-  on conflict (namespace) do update set version = g.version + 1, group_types = excluded.group_types;
-
-  delete from authz.type_edges e where e.namespace = p_namespace;
-  insert into authz.type_edges (namespace, child_type, parent_type, is_cyclic)
-  select distinct t.namespace, t.resource_type, t.subject_type, false
-  from authz.tuples t
-  where t.namespace = p_namespace
-    and t.relation = 'parent'
-  on conflict (namespace, child_type, parent_type) do nothing;
-  update authz.type_edges e
-  set is_cyclic = true
-  where e.namespace = p_namespace
-    and (e.child_type = e.parent_type or e.child_type = any (authz._container_types(e.parent_type, p_namespace)));
-  perform set_config('postkit.maintenance', v_maintenance, true);
+  for v_edge in
+    select distinct t.resource_type, t.subject_type
+    from authz.tuples t
+    where t.namespace = p_namespace
+      and t.relation = 'parent'
+      and not exists (
+        select
+        from authz.type_edges e
+        where e.namespace = p_namespace
+          and e.child_type = t.resource_type
+          and e.parent_type = t.subject_type
+      )
+  loop
+    perform authz._register_type_edge(v_edge.resource_type, v_edge.subject_type, p_namespace);
+  end loop;
 end
 $$;
 
@@ -3118,14 +3147,8 @@ stable
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_owner oid;
 begin
-  if p_namespace <> 'global' or authz._rls_bypassed() then
-    return;
-  end if;
-  select c.relowner into v_owner from pg_catalog.pg_class c where c.oid = 'authz.permission_hierarchy'::regclass;
-  if pg_has_role(v_owner, 'usage') and current_setting('postkit.maintenance', true) = 'on' then
+  if p_namespace <> 'global' or authz._rls_bypassed() or authz._is_maintenance() then
     return;
   end if;
   raise exception 'rules of namespace global hold for every tenant and are not a tenant''s to change'
@@ -3188,7 +3211,7 @@ begin
     and h.resource_type = p_resource_type
     and h.permission <> 'parent'
     and h.implies <> 'parent';
-  return authz._follow_rules(array_remove(p_permissions, 'parent'), v_implied, v_permissions);
+  return authz._follow_rules(array_remove(array_remove(p_permissions, 'parent'), null), v_implied, v_permissions);
 end
 $$;
 
@@ -4155,7 +4178,7 @@ $$;
 --
 -- Takes    p_permissions  at most 1000; none of an empty array is held
 --          the rest       as authz.check
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.check_any('user', 'alice', '{read,write}', 'repo', 'api');
 create function authz.check_any(
   p_subject_type text,
@@ -4191,7 +4214,7 @@ $$;
 --
 -- Takes    p_permissions  at most 1000; all of an empty array, or of null, are held
 --          the rest       as authz.check
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.check_all('user', 'alice', '{read,write}', 'repo', 'api');
 create function authz.check_all(
   p_subject_type text,
@@ -4286,7 +4309,7 @@ $$;
 -- Takes    p_resource_ids  at most 1000
 --          the rest        as authz.check
 -- Returns  the ids as they were given, in byte order of their NFC form, none twice
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.filter_authorized('user', 'alice', 'doc', 'read', '{1,2,3}');
 create function authz.filter_authorized(
   p_subject_type text,
@@ -6530,14 +6553,20 @@ begin
     execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
     execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
     execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
-    execute format('grant execute on function authz.rebuild_graph(text) to %I', p_role);
   end if;
   if p_kind <> 'app' then
     return;
   end if;
   execute format('grant usage on schema authz to %I', p_role);
-  -- Keys and rules are never updated: the audit of an update would not tell what was there before.
-  execute format('grant select, insert, delete, update (expires_at) on authz.tuples to %I', p_role);
+  -- Keys and rules are never updated: the audit of an update would not tell what was there before. Ids and times of
+  -- tuples are the database's to give.
+  execute format(
+    'grant select, delete, update (expires_at), insert (
+       namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation, resource_id_raw,
+       subject_id_raw, expires_at
+     ) on authz.tuples to %I',
+    p_role
+  );
   execute format('grant select, insert, delete on authz.permission_hierarchy to %I', p_role);
   execute format('grant select, insert, update (version, group_types) on authz.graph_state to %I', p_role);
   execute format('grant select, insert, update (is_cyclic) on authz.type_edges to %I', p_role);

@@ -10,6 +10,7 @@
 \ir context/clear_viewer.sql
 \ir context/_rls_bypassed.sql
 \ir context/assert_rls_active.sql
+\ir context/_is_maintenance.sql
 \ir context/_is_tenant.sql
 \ir context/_assert_tenant_set.sql
 \ir context/_assert_tenant.sql

@@ -45,9 +45,10 @@ export interface Maintenance {
    */
   verifyIntegrity(options?: CallOptions): Promise<IntegrityFinding[]>;
   /**
-   * Works out again, from the tenant's grants, which types are groups and which contain which. Needed after grants were
-   * loaded with triggers off. Writers of grants, of all tenants, wait meanwhile. For a role of `postkit grant
-   * --maintenance`.
+   * Adds what is missing to what is known of the tenant's types: which are groups and which contain which. Needed after
+   * grants were loaded with triggers off.
+   *
+   * @throws `authz.BIZ_ISOLATION_LEVEL` above read committed, when it would let types contain each other
    */
   rebuildGraph(options?: CallOptions): Promise<void>;
 }

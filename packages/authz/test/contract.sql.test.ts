@@ -314,7 +314,6 @@ describe("the functions of schema authz", () => {
       { name: "drop_audit_partitions", returns: "text" },
       { name: "ensure_audit_partitions", returns: "text" },
       { name: "list_external_resources", returns: "record" },
-      { name: "rebuild_graph", returns: "void" },
     ]);
   });
 
@@ -384,7 +383,6 @@ const forMaintenance = [
   "create_audit_partition",
   "drop_audit_partitions",
   "ensure_audit_partitions",
-  "rebuild_graph",
 ];
 
 describe("the application role", () => {
@@ -433,24 +431,38 @@ describe("the application role", () => {
       { table: "audit_events", privileges: ["SELECT"] },
       { table: "graph_state", privileges: ["INSERT", "SELECT"] },
       { table: "permission_hierarchy", privileges: ["DELETE", "INSERT", "SELECT"] },
-      { table: "tuples", privileges: ["DELETE", "INSERT", "SELECT"] },
+      { table: "tuples", privileges: ["DELETE", "SELECT"] },
       { table: "type_edges", privileges: ["INSERT", "SELECT"] },
     ]);
   });
 
-  it("may update the end of a grant and what is known of the graph, and no other column", async () => {
+  it("may write the keys and the end of a grant, update its end and what is known of the graph, and no other column", async () => {
     const { rows } = await db.super.query<{ column: string; privilege: string }>(
       `select concat_ws('.', c.relname, t.attname) as column, a.privilege_type as privilege
        from pg_attribute t
        join pg_class c on c.oid = t.attrelid and c.relnamespace = 'authz'::regnamespace, aclexplode(t.attacl) a
        where a.grantee = $1::regrole
-       order by 1`,
+       order by 1, 2`,
       [db.appRole],
     );
     expect(rows).toEqual([
       { column: "graph_state.group_types", privilege: "UPDATE" },
       { column: "graph_state.version", privilege: "UPDATE" },
-      { column: "tuples.expires_at", privilege: "UPDATE" },
+      ...[
+        "expires_at",
+        "namespace",
+        "relation",
+        "resource_id",
+        "resource_id_raw",
+        "resource_type",
+        "subject_id",
+        "subject_id_raw",
+        "subject_relation",
+        "subject_type",
+      ].flatMap((column) => [
+        { column: `tuples.${column}`, privilege: "INSERT" },
+        ...(column === "expires_at" ? [{ column: "tuples.expires_at", privilege: "UPDATE" }] : []),
+      ]),
       { column: "type_edges.is_cyclic", privilege: "UPDATE" },
     ]);
   });

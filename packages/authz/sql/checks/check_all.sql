@@ -2,7 +2,7 @@
 --
 -- Takes    p_permissions  at most 1000; all of an empty array, or of null, are held
 --          the rest       as authz.check
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.check_all('user', 'alice', '{read,write}', 'repo', 'api');
 create function authz.check_all(
   p_subject_type text,

@@ -3,7 +3,7 @@
 -- Takes    p_resource_ids  at most 1000
 --          the rest        as authz.check
 -- Returns  the ids as they were given, in byte order of their NFC form, none twice
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.filter_authorized('user', 'alice', 'doc', 'read', '{1,2,3}');
 create function authz.filter_authorized(
   p_subject_type text,

@@ -1,4 +1,5 @@
--- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off.
+-- authz._is_tenant: whether rows of a namespace are within reach: it is the tenant, or row level security is off, as for
+-- the owner while postkit.maintenance is 'on'.
 create function authz._is_tenant(p_namespace text)
 returns boolean
 language plpgsql
@@ -7,6 +8,8 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace or authz._rls_bypassed();
+  return current_setting('postkit.tenant_id', true) is not distinct from p_namespace
+    or authz._rls_bypassed()
+    or authz._is_maintenance();
 end
 $$;

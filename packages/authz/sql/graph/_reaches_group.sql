@@ -1,7 +1,7 @@
 -- authz._reaches_group: whether one group is, through member edges, inside another.
 --
 -- Ignores expiry: an edge that is over may be given a new expiry. Bounded by the number of groups, since union
--- visits each once.
+-- visits each once. A user is no group here, as in the test of what is written, so that order does not matter.
 create function authz._reaches_group(
   p_from_type text,
   p_from_id text,
@@ -33,6 +33,7 @@ begin
           and m.subject_type = r.type
           and m.subject_id = r.id
           and m.resource_type = g.type
+          and m.subject_type <> 'user'
           and m.relation = 'member'
         offset 0
       ) t

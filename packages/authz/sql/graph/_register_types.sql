@@ -12,13 +12,13 @@ declare
   v_group_type text := case when new.resource_type = 'user' then 'user' else new.subject_type end;
 begin
   if new.relation = 'parent' then
-    if not exists (
-      select
-      from authz.type_edges e
-      where e.namespace = new.namespace
-        and e.child_type = new.resource_type
-        and e.parent_type = new.subject_type
-    ) then
+    perform
+    from authz.type_edges e
+    where e.namespace = new.namespace
+      and e.child_type = new.resource_type
+      and e.parent_type = new.subject_type
+    for share;
+    if not found then
       perform authz._register_type_edge(new.resource_type, new.subject_type, new.namespace);
     end if;
     return new;

@@ -10,14 +10,8 @@ stable
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_owner oid;
 begin
-  if p_namespace <> 'global' or authz._rls_bypassed() then
-    return;
-  end if;
-  select c.relowner into v_owner from pg_catalog.pg_class c where c.oid = 'authz.permission_hierarchy'::regclass;
-  if pg_has_role(v_owner, 'usage') and current_setting('postkit.maintenance', true) = 'on' then
+  if p_namespace <> 'global' or authz._rls_bypassed() or authz._is_maintenance() then
     return;
   end if;
   raise exception 'rules of namespace global hold for every tenant and are not a tenant''s to change'

@@ -20,6 +20,6 @@ begin
     and h.resource_type = p_resource_type
     and h.permission <> 'parent'
     and h.implies <> 'parent';
-  return authz._follow_rules(array_remove(p_permissions, 'parent'), v_implied, v_permissions);
+  return authz._follow_rules(array_remove(array_remove(p_permissions, 'parent'), null), v_implied, v_permissions);
 end
 $$;

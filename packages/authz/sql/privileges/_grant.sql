@@ -16,14 +16,20 @@ begin
     execute format('grant execute on function authz.create_audit_partition(int, int) to %I', p_role);
     execute format('grant execute on function authz.ensure_audit_partitions(int) to %I', p_role);
     execute format('grant execute on function authz.drop_audit_partitions(int) to %I', p_role);
-    execute format('grant execute on function authz.rebuild_graph(text) to %I', p_role);
   end if;
   if p_kind <> 'app' then
     return;
   end if;
   execute format('grant usage on schema authz to %I', p_role);
-  -- Keys and rules are never updated: the audit of an update would not tell what was there before.
-  execute format('grant select, insert, delete, update (expires_at) on authz.tuples to %I', p_role);
+  -- Keys and rules are never updated: the audit of an update would not tell what was there before. Ids and times of
+  -- tuples are the database's to give.
+  execute format(
+    'grant select, delete, update (expires_at), insert (
+       namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation, resource_id_raw,
+       subject_id_raw, expires_at
+     ) on authz.tuples to %I',
+    p_role
+  );
   execute format('grant select, insert, delete on authz.permission_hierarchy to %I', p_role);
   execute format('grant select, insert, update (version, group_types) on authz.graph_state to %I', p_role);
   execute format('grant select, insert, update (is_cyclic) on authz.type_edges to %I', p_role);

@@ -15,7 +15,9 @@ create table authz.tuples (
   constraint tuples_pkey primary key (namespace, id),
   constraint tuples_subject_relation_is_null_or_named check (subject_relation <> ''),
   constraint tuples_resource_id_is_nfc check (resource_id is nfc normalized),
-  constraint tuples_subject_id_is_nfc check (subject_id is nfc normalized)
+  constraint tuples_subject_id_is_nfc check (subject_id is nfc normalized),
+  constraint tuples_resource_id_raw_is_the_same_id check (normalize(resource_id_raw, nfc) = resource_id),
+  constraint tuples_subject_id_raw_is_the_same_id check (normalize(subject_id_raw, nfc) = subject_id)
 );
 
 comment on table authz.tuples is 'Resource has relation to subject, optionally only to holders of subject_relation on it, optionally until expires_at';

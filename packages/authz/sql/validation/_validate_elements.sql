@@ -3,7 +3,7 @@
 -- Takes    p_values  the array
 --          p_field   its name in the message, as in 'subject_ids[2] is empty'
 --          p_kind    'id', 'identifier', or 'relation' for an identifier that may be null or empty
--- Raises   VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
+-- Raises   VAL_BATCH_INVALID (22023) · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023)
 create function authz._validate_elements(p_values text[], p_field text, p_kind text)
 returns void
 language plpgsql

@@ -114,7 +114,6 @@ export function closesCycle(tuples: readonly Tuple[], edge: Tuple): boolean {
   const edges = tuples.filter(
     ({ namespace, relation }) => namespace === edge.namespace && relation === edge.relation,
   );
-  const above = new Set([edge.resource]);
   if (edge.relation === "parent") {
     const below = new Set([edge.resource]);
     saturate(below, () =>
@@ -122,8 +121,10 @@ export function closesCycle(tuples: readonly Tuple[], edge: Tuple): boolean {
     );
     return below.has(edge.subject);
   }
+  const above = new Set([edge.resource]);
+  const groupEdges = edges.filter(({ subject }) => !subject.startsWith("user:"));
   saturate(above, () =>
-    edges.filter((tuple) => above.has(tuple.subject)).map((tuple) => tuple.resource),
+    groupEdges.filter((tuple) => above.has(tuple.subject)).map((tuple) => tuple.resource),
   );
   return above.has(edge.subject);
 }

@@ -158,9 +158,10 @@ const functions = {
       ["namespace", "namespace"],
     ],
     method: (client, args) =>
-      client.revokeSubjectGrants(subject(args), {
-        resourceType: args.p_resource_type as string | undefined,
-      }),
+      client.revokeSubjectGrants(
+        subject(args),
+        args.p_resource_type === undefined ? {} : { resourceType: text(args.p_resource_type) },
+      ),
   },
   revoke_resource_grants: {
     valid: { p_resource_type: "doc", p_resource_id: "1" },
@@ -170,9 +171,10 @@ const functions = {
       ["namespace", "namespace"],
     ],
     method: (client, args) =>
-      client.revokeResourceGrants(resource(args), {
-        permission: args.p_relation as string | undefined,
-      }),
+      client.revokeResourceGrants(
+        resource(args),
+        args.p_relation === undefined ? {} : { permission: text(args.p_relation) },
+      ),
   },
   sync_grants: {
     valid: { p_resource_type: "doc", p_resource_id: "1", p_desired: "[]" },
@@ -793,6 +795,15 @@ function sizeCases(): RefusalCase[] {
       code: "VAL_BATCH_TOO_LARGE",
       sqlstate: "22023",
       message: /^permissions has 1001 elements/,
+    })),
+    ...(["check_any", "check_all"] as const).map((name): RefusalCase => ({
+      title: `${name}: an array of arrays`,
+      name,
+      args: { ...shapes[name].valid, p_permissions: [["read", "write"]] },
+      code: "VAL_BATCH_INVALID",
+      sqlstate: "22023",
+      message: /^permissions must be a plain array/,
+      onlySql: "the client takes texts alone",
     })),
     {
       title: "filter_authorized: 1001 ids",
