@@ -152,13 +152,13 @@ describe.concurrent("postkit doctor", () => {
     await owner.query(
       `revoke execute on function authz.check(text, text, text, text, text, text) from ${appRole}`,
     );
-    await owner.query(`revoke insert on authz.tuples from ${appRole}`);
+    await owner.query(`revoke delete on authz.tuples from ${appRole}`);
     const told = await setting.postkit("doctor", "--json");
     expect(told.code).toBe(1);
     expect(checkNamed(told, "grants")).toEqual({
       level: "fail",
       name: "grants",
-      message: `${appRole} lacks execute on function authz.check, insert on table authz.tuples`,
+      message: `${appRole} lacks execute on function authz.check, delete on table authz.tuples`,
       advice: `Run \`postkit grant ${appRole}\` as the role that owns the schemas.`,
     });
     // Looking changed nothing; granting again does.

@@ -85,6 +85,29 @@ describe("the statement builder", () => {
     );
   });
 
+  it("takes a cast from nothing that only looks like one of its own, as JSON from outside may", () => {
+    const forged = [
+      { text: "a", type: "text || secret()::text" },
+      { text: "1", type: "int" },
+      JSON.parse(JSON.stringify(json({ a: 1 }))) as object,
+      {},
+      ["a"],
+      () => "a",
+      Symbol("a"),
+    ];
+    for (const value of forged) {
+      const args = { p_text: value as unknown as string };
+      expect(() =>
+        buildStatement({ name: "probe.echo", args, returns: "value" }, context, false),
+      ).toThrow(
+        expect.objectContaining({
+          code: "VAL_ARGUMENT",
+          message: expect.stringMatching(/^text must be/),
+        }),
+      );
+    }
+  });
+
   it("refuses what PostgreSQL would not store, wherever it is given, and names the argument", () => {
     const anywhere = (
       text: string,
