@@ -7,7 +7,7 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  return current_setting('postkit.maintenance', true) = 'on'
+  return coalesce(current_setting('postkit.maintenance', true), '') = 'on'
     and pg_has_role(
       (select c.relowner from pg_catalog.pg_class c where c.oid = 'authz.permission_hierarchy'::regclass), 'usage'
     );
