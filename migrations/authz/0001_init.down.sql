@@ -94,6 +94,7 @@ drop function authz._assert_not_self(text,text,text,text,text);
 drop function authz._reaches_resource(text,text,text,text,text);
 drop function authz._reaches_group(text,text,text,text,text);
 drop table authz.tuples;
+drop function authz._lock_new_types(text,text[],text[],text);
 drop function authz._lock_edges(text[],text);
 drop function authz._lock_if_structural(text,text,text,text);
 drop function authz._register_types();

@@ -1420,6 +1420,46 @@ begin
 end
 $$;
 
+-- graph/_lock_new_types.sql
+-- authz._lock_new_types: takes the lock of the graph when grants that are to be written name types that are new to it.
+--
+-- Before any row is held: authz._register_types, which learns the types, would wait for the lock with rows in hand.
+--
+-- Takes    p_subject_types, p_subject_relations  one element of each a grant, of any relation but 'parent'
+-- Locks    the row of authz.graph_state, once per new type
+create function authz._lock_new_types(
+  p_resource_type text,
+  p_subject_types text[],
+  p_subject_relations text[],
+  p_namespace text
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = authz, pg_temp
+as $$
+declare
+  v_group_types text[] := array(
+    select distinct g.type
+    from unnest(p_subject_types, p_subject_relations) s (type, relation)
+    cross join lateral (values (s.type), (case when p_resource_type = 'user' then 'user' else s.type end)) g (type)
+    where s.type <> 'user'
+      or s.relation <> ''
+      or p_resource_type = 'user'
+  );
+begin
+  if cardinality(v_group_types) > 0 and not exists (
+    select
+    from authz.graph_state g
+    where g.namespace = p_namespace
+      and g.group_types @> v_group_types
+  ) then
+    perform authz._lock_graph(p_namespace);
+  end if;
+end
+$$;
+
 -- tuples/tables.sql
 -- Ids are kept and compared in Unicode form NFC; what the caller sent stays in *_raw where it differs.
 create table authz.tuples (
@@ -2078,7 +2118,8 @@ begin
     g (resource_id, subject_type, subject_id, subject_relation);
   perform authz._assert_tenant(p_namespace);
   perform authz._assert_bulk_relation(p_relation, k.subject_type)
-  from (select distinct s.subject_type from unnest(p_subject_types) s (subject_type)) k;
+  from (select 'user' union select s.subject_type from unnest(p_subject_types) s (subject_type)) k (subject_type);
+  perform authz._lock_new_types(p_resource_type, p_subject_types, p_subject_relations, p_namespace);
 
   insert into authz.tuples as t (
     namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,
@@ -2128,7 +2169,8 @@ $$;
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.write_tuples_bulk('doc', '1', 'read', 'user', array['alice', 'bob']);
 create function authz.write_tuples_bulk(
   p_resource_type text,
@@ -2153,6 +2195,7 @@ begin
   perform authz._validate_id(p_resource_id, 'resource_id');
   perform authz._validate_elements(p_subject_ids, 'subject_ids', 'id');
   perform authz._validate_namespace(p_namespace);
+  perform authz._assert_bulk_relation(p_relation, p_subject_type);
   return authz._write_tuples(
     p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation,
     array_fill(p_subject_type, array[v_count]), p_subject_ids, array_fill(null::text, array[v_count]), p_namespace
@@ -2180,7 +2223,8 @@ $$;
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.grant_to_resources_bulk('doc', array['1', '2'], 'read', 'team', 'eng', 'member');
 create function authz.grant_to_resources_bulk(
   p_resource_type text,
@@ -2209,6 +2253,7 @@ begin
   if p_subject_relation <> '' then
     perform authz._validate_identifier(p_subject_relation, 'subject_relation');
   end if;
+  perform authz._assert_bulk_relation(p_relation, p_subject_type);
   return authz._write_tuples(
     p_resource_type, p_resource_ids, p_relation, array_fill(p_subject_type, array[v_count]),
     array_fill(p_subject_id, array[v_count]), array_fill(p_subject_relation, array[v_count]), p_namespace
@@ -2237,7 +2282,8 @@ $$;
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
 --          · VAL_BATCH_INVALID (22023)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.grant_to_subjects_bulk('doc', '1', 'read', array['user', 'team'], array['alice', 'eng'], array[null, 'member']);
 create function authz.grant_to_subjects_bulk(
   p_resource_type text,
@@ -2296,7 +2342,7 @@ $$;
 --          · BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
 --          · BIZ_CYCLE_RESOURCE (PK001) · BIZ_ISOLATION_LEVEL (25001)
 -- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
---          containers, the grants of both
+--          containers and for a new type, the grants of both
 -- Example  select authz.transfer_tuple('repo', 'api', 'owner', 'user', 'alice', 'user', 'bob');
 create function authz.transfer_tuple(
   p_resource_type text,
@@ -2318,7 +2364,7 @@ declare
   v_resource_id text;
   v_from_subject_id text;
   v_to_subject_id text;
-  v_subject record;
+  v_is_target_first boolean;
   v_from record;
 begin
   perform authz._validate_identifier(p_resource_type, 'resource_type');
@@ -2332,11 +2378,15 @@ begin
   v_resource_id := normalize(p_resource_id, nfc);
   v_from_subject_id := normalize(p_from_subject_id, nfc);
   v_to_subject_id := normalize(p_to_subject_id, nfc);
+  v_is_target_first := (p_to_subject_type collate "C", v_to_subject_id collate "C")
+    < (p_from_subject_type collate "C", v_from_subject_id collate "C");
   perform authz._validate_key_size(
     p_namespace, p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id
   );
   perform authz._assert_tenant(p_namespace);
-  perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id);
+  if p_relation <> 'parent' then
+    perform authz._lock_new_types(p_resource_type, array[p_to_subject_type], array[null::text], p_namespace);
+  end if;
   perform authz._lock_edges(
     array[
       concat_ws(' ', p_resource_type, p_relation, p_from_subject_type),
@@ -2345,51 +2395,52 @@ begin
     p_namespace
   );
 
-  -- Both are locked, in the order of their keys, since somebody may be giving it back at this moment; one by one,
-  -- since a join would be planned as a scan of all that the resource has.
-  for v_subject in
-    select s.type, s.id
-    from (
-      values (p_from_subject_type, v_from_subject_id), (p_to_subject_type, v_to_subject_id)
-    ) s (type, id)
-    order by s.type collate "C", s.id collate "C"
-  loop
-    perform
+  -- The two are touched in the order of their keys, as by every call that changes many. Where that writes the new one
+  -- first, it is undone and tried again when the old one changed meanwhile; three lost races are a conflict.
+  for v_round in 1..3 loop
+    select t.id, t.expires_at
+    into v_from
     from authz.tuples t
     where t.namespace = p_namespace
       and t.resource_type = p_resource_type
       and t.resource_id = v_resource_id
       and t.relation = p_relation
-      and t.subject_type = v_subject.type
-      and t.subject_id = v_subject.id
+      and t.subject_type = p_from_subject_type
+      and t.subject_id = v_from_subject_id
       and coalesce(t.subject_relation, '') = ''
-    for update;
+      and (t.expires_at is null or t.expires_at > now());
+    if not found then
+      return false;
+    end if;
+    if p_from_subject_type = p_to_subject_type and v_from_subject_id = v_to_subject_id then
+      return true;
+    end if;
+    perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id);
+    begin
+      if v_is_target_first then
+        perform authz.write_tuple(
+          p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
+          v_from.expires_at
+        );
+      end if;
+      delete from authz.tuples t
+      where t.namespace = p_namespace
+        and t.id = v_from.id
+        and t.expires_at is not distinct from v_from.expires_at
+      returning t.id into strict v_from.id;
+      if not v_is_target_first then
+        perform authz.write_tuple(
+          p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
+          v_from.expires_at
+        );
+      end if;
+      return true;
+    exception
+      when no_data_found then
+        null;
+    end;
   end loop;
-  select t.id, t.expires_at
-  into v_from
-  from authz.tuples t
-  where t.namespace = p_namespace
-    and t.resource_type = p_resource_type
-    and t.resource_id = v_resource_id
-    and t.relation = p_relation
-    and t.subject_type = p_from_subject_type
-    and t.subject_id = v_from_subject_id
-    and coalesce(t.subject_relation, '') = ''
-    and (t.expires_at is null or t.expires_at > now());
-  if not found then
-    return false;
-  end if;
-  if p_from_subject_type = p_to_subject_type and v_from_subject_id = v_to_subject_id then
-    return true;
-  end if;
-  delete from authz.tuples t
-  where t.namespace = p_namespace
-    and t.id = v_from.id;
-  perform authz.write_tuple(
-    p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
-    v_from.expires_at
-  );
-  return true;
+  raise exception 'the grant changed under three attempts to transfer it: try again' using errcode = '40001';
 end
 $$;
 
@@ -2642,8 +2693,8 @@ $$;
 --          · VAL_EXPIRATION_FUTURE (23514) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
 --          · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_PARENT_RELATION (0A000) · BIZ_SELF_MEMBERSHIP (PK001)
 --          · BIZ_CYCLE_GROUP (PK001)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for groups as members, the resource for other
---          calls of this function, grants that change
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for groups as members and for new types, the resource
+--          for other calls of this function, grants that change
 -- Example  select * from authz.sync_grants('doc', '1', '[{"relation": "read", "subject_type": "user", "subject_id": "alice"}]');
 create function authz.sync_grants(
   p_resource_type text,
@@ -2710,6 +2761,10 @@ begin
       and t.resource_id = v_resource_id
       and t.relation = 'member'
   ) m;
+  perform authz._lock_new_types(
+    p_resource_type, array_agg(d.subject_type), array_agg(d.subject_relation), p_namespace
+  )
+  from unnest(v_desired) d;
   perform authz._lock_edges(v_edges, p_namespace);
   perform pg_advisory_xact_lock(
     hashtextextended(concat_ws(chr(31), 'authz.sync_grants', p_namespace, p_resource_type, v_resource_id), 0)
@@ -2757,13 +2812,12 @@ begin
       delete from authz.tuples t
       where t.namespace = p_namespace
         and t.id = v_step.tuple_id;
-    elsif v_step.tuple_id is null and v_step.relation = 'member' and v_step.subject_type <> 'user' then
-      change := 'granted';
-      perform authz.write_tuple(
-        p_resource_type, p_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id_sent,
-        v_step.subject_relation, p_namespace, v_step.expires_at
-      );
     else
+      if v_step.tuple_id is null then
+        perform authz._assert_no_cycle(
+          p_resource_type, v_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id, p_namespace
+        );
+      end if;
       change := case when v_step.tuple_id is null or v_step.is_ended then 'granted' else 'updated' end;
       insert into authz.tuples as t (
         namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,

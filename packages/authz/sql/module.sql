@@ -54,6 +54,7 @@
 \ir graph/_register_types.sql
 \ir graph/_lock_if_structural.sql
 \ir graph/_lock_edges.sql
+\ir graph/_lock_new_types.sql
 
 -- tuples: who has which relation to what
 \ir tuples/tables.sql

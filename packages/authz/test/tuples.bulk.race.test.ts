@@ -8,6 +8,7 @@ import { openSession, refusalOf, type Grant, type Session } from "./support/sess
 let db: TestDatabase;
 let one: Session;
 let other: Session;
+let third: Session;
 let tenant: string;
 
 beforeAll(async () => {
@@ -16,13 +17,17 @@ beforeAll(async () => {
 
 afterAll(() => db.drop());
 
-/** Each test has a tenant of its own, and two connections. */
+/** Each test has a tenant of its own, and three connections. */
 let tests = 0;
 beforeEach(async () => {
   tests += 1;
   tenant = `tenant ${tests}`;
-  const sessions = [await openSession(db.app, tenant), await openSession(db.app, tenant)] as const;
-  [one, other] = sessions;
+  const sessions = [
+    await openSession(db.app, tenant),
+    await openSession(db.app, tenant),
+    await openSession(db.app, tenant),
+  ] as const;
+  [one, other, third] = sessions;
   return async () => {
     for (const session of sessions) await session[Symbol.asyncDispose]();
   };
@@ -134,7 +139,6 @@ describe("bulk writes", () => {
   });
 
   it("do not deadlock with those who take everything back or sync at the same time", async () => {
-    const third = await openSession(db.app, tenant);
     await writeBulk(one, ids);
     for (let round = 0; round < 25; round += 1) {
       const results = await race<unknown>(3, (index) => {
@@ -145,7 +149,6 @@ describe("bulk writes", () => {
       expect(results.map(({ status }) => status)).toEqual(Array(3).fill("fulfilled"));
     }
     expect(await eventsAddUp()).toBe(true);
-    await third[Symbol.asyncDispose]();
   });
 });
 
@@ -182,6 +185,104 @@ describe("two transfers of one grant", () => {
       expect(await holders()).toHaveLength(1);
     }
     expect(await eventsAddUp()).toBe(true);
+  });
+});
+
+describe("a transfer to one who comes before the holder", () => {
+  it("does not deadlock with a bulk write of both that is under way", async () => {
+    await one.grant({ ...grant, subject: "user:b" });
+    await one.query("begin");
+    await one.grant({ ...grant, subject: "user:aa" });
+    const bulk = await startUntilBlocked(db, other, () => writeBulk(other, ["a", "aa", "b"]));
+    expect(bulk.isBlocked).toBe(true);
+    const moved = await startUntilBlocked(db, third, () => transfer(third, "b", "a"));
+    expect(moved.isBlocked).toBe(true);
+    await one.query("commit");
+    expect(await bulk.work).toBe(1);
+    expect(await moved.work).toBe(true);
+    expect(await holders()).toEqual(["a", "aa"]);
+  });
+
+  it("writes nothing when the grant was given to somebody else meanwhile", async () => {
+    await one.grant({ ...grant, subject: "user:c" });
+    await one.query("begin");
+    expect(await transfer(one, "c", "b")).toBe(true);
+    const second = await startUntilBlocked(db, other, () => transfer(other, "c", "a"));
+    expect(second.isBlocked).toBe(true);
+    await one.query("commit");
+    expect(await second.work).toBe(false);
+    expect(await holders()).toEqual(["b"]);
+    expect(await eventsAddUp()).toBe(true);
+  });
+
+  it("gives it with the end that was set meanwhile", async () => {
+    await one.grant({ ...grant, subject: "user:c" });
+    await one.query("begin");
+    await one.query("update authz.tuples set expires_at = $1", [future]);
+    const second = await startUntilBlocked(db, other, () => transfer(other, "c", "a"));
+    expect(second.isBlocked).toBe(true);
+    await one.query("commit");
+    expect(await second.work).toBe(true);
+    const { rows } = await one.query("select subject_id, expires_at from authz.tuples");
+    expect(rows).toEqual([{ subject_id: "a", expires_at: new Date(future) }]);
+  });
+});
+
+describe("calls that name types for the first time", () => {
+  const toSubjects = (session: Session, ...subjects: string[]) =>
+    session.call<number>("grant_to_subjects_bulk", {
+      p_resource_type: "doc",
+      p_resource_id: "1",
+      p_relation: "read",
+      p_subject_types: subjects.map((subject) => subject.split(":")[0]),
+      p_subject_ids: subjects.map((subject) => subject.split(":")[1]),
+    });
+  const syncTo = (session: Session, relation: string, type: string) =>
+    session.rows("sync_grants", {
+      p_resource_type: "doc",
+      p_resource_id: "1",
+      p_desired: JSON.stringify([{ relation, subject_type: type, subject_id: "x" }]),
+    });
+  const move = (session: Session, from: string, toType: string) =>
+    session.call<boolean>("transfer_tuple", {
+      p_resource_type: "doc",
+      p_resource_id: "1",
+      p_relation: "read",
+      p_from_subject_type: from,
+      p_from_subject_id: "x",
+      p_to_subject_type: toType,
+      p_to_subject_id: "x",
+    });
+
+  it.each<readonly [string, (s: Session) => Promise<unknown>, (s: Session) => Promise<unknown>]>([
+    [
+      "bulk writes",
+      (s) => toSubjects(s, "app:x", "user:y"),
+      (s) => toSubjects(s, "user:y", "zoo:x"),
+    ],
+    ["syncs", (s) => syncTo(s, "member", "team"), (s) => syncTo(s, "read", "zoo")],
+    ["transfers", (s) => toSubjects(s, "app:x", "user:x"), (s) => move(s, "user", "zoo")],
+  ])("wait before they hold anything, and do not deadlock: %s", async (_, first, second) => {
+    await one.grant({ ...grant, subject: "user:x" });
+    await one.grant({ resource: "group:a", relation: "member", subject: "group:b" });
+    await one.query("begin");
+    // Locked and not changed, it is had in turn: first who waits first.
+    await one.query("select from authz.graph_state for update");
+    const ahead = await startUntilBlocked(db, other, () => first(other));
+    expect(ahead.isBlocked).toBe(true);
+    const behind = await startUntilBlocked(db, third, () => second(third));
+    expect(behind.isBlocked).toBe(true);
+    await one.query("commit");
+    const results = await Promise.allSettled([ahead.work, behind.work]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]);
+  });
+
+  it("wait for nobody the next time", async () => {
+    await toSubjects(one, "app:x", "user:y");
+    await one.query("begin");
+    await one.grant({ resource: "group:a", relation: "member", subject: "group:b" });
+    expect(await toSubjects(other, "app:z", "user:z")).toBe(2);
+    await one.query("commit");
   });
 });
 
@@ -297,6 +398,26 @@ describe("two syncs of one resource", () => {
     expect(second.isBlocked).toBe(true);
     await one.query("commit");
     expect(await refusalOf(second.work)).toMatchObject({ code: "BIZ_CYCLE_GROUP" });
+  });
+
+  it("tell of no group that somebody else made a member meanwhile", async () => {
+    await one.grant({ resource: "team:x", relation: "member", subject: "team:b" });
+    await one.query("begin");
+    await one.query(
+      `insert into authz.tuples (namespace, resource_type, resource_id, relation, subject_type, subject_id)
+       values ($1, 'team', 'a', 'member', 'team', 'b')`,
+      [tenant],
+    );
+    const second = await startUntilBlocked(db, other, () =>
+      other.rows("sync_grants", {
+        p_resource_type: "team",
+        p_resource_id: "a",
+        p_desired: JSON.stringify([{ relation: "member", subject_type: "team", subject_id: "b" }]),
+      }),
+    );
+    expect(second.isBlocked).toBe(true);
+    await one.query("commit");
+    expect(await second.work).toEqual([]);
   });
 
   it("of different resources do not wait for each other", async () => {

@@ -141,6 +141,32 @@ describe.each(bulk)("%s", (name, args) => {
   });
 });
 
+describe.each([[[]], [null]])("a bulk write to %j", (none) => {
+  const toSubjects = { ...resource, p_subject_type: "user", p_subject_ids: none };
+  const toAnySubjects = { ...resource, p_subject_types: none, p_subject_ids: none };
+  const onResources = { p_resource_type: "doc", p_resource_ids: none, ...subject };
+
+  it.each([
+    ["write_tuples_bulk", { ...toSubjects, p_relation: "parent" }],
+    ["grant_to_subjects_bulk", { ...toAnySubjects, p_relation: "parent" }],
+    ["grant_to_resources_bulk", { ...onResources, p_relation: "parent" }],
+  ])("makes no parents either: %s", async (name, args) => {
+    expect(await refusalOf(app.call(name, args))).toMatchObject({
+      code: "BIZ_BULK_PARENT_RELATION",
+    });
+  });
+
+  it.each([
+    ["write_tuples_bulk", { ...toSubjects, p_relation: "member" }],
+    ["grant_to_resources_bulk", { ...onResources, p_relation: "member" }],
+  ])("makes no groups members either: %s", async (name, args) => {
+    expect(await app.call(name, args)).toBe(0);
+    expect(await refusalOf(app.call(name, { ...args, p_subject_type: "team" }))).toMatchObject({
+      code: "BIZ_BULK_GROUP_MEMBERSHIP",
+    });
+  });
+});
+
 describe("write_tuples_bulk", () => {
   it("takes its arguments by position, as the contract has them", async () => {
     await app.query("select authz.write_tuples_bulk('team', 'eng', 'member', 'user', $1, $2)", [
@@ -266,6 +292,28 @@ describe("transfer_tuple", () => {
     await grantTo(composed);
     expect(await transfer(composed, decomposed)).toBe(true);
     expect(await events()).toEqual(["tuple_created"]);
+  });
+
+  it("tells whether the grant is there before it tests whether the edge may be", async () => {
+    const member = {
+      p_resource_type: "team",
+      p_resource_id: "a",
+      p_relation: "member",
+      p_from_subject_type: "team",
+      p_to_subject_type: "team",
+    };
+    const parent = { ...member, p_relation: "parent" };
+    await app.grant({ resource: "team:b", relation: "member", subject: "team:a" });
+    for (const edge of [member, parent]) {
+      expect(await transfer("nosuch", "a", edge)).toBe(false);
+      expect(await transfer("a", "a", edge)).toBe(false);
+    }
+    expect(await transfer("nosuch", "b", member)).toBe(false);
+    await app.grant({ resource: "team:a", relation: "member", subject: "team:x" });
+    expect(await refusalOf(transfer("x", "a", member))).toMatchObject({
+      code: "BIZ_SELF_MEMBERSHIP",
+    });
+    expect(await stored()).toEqual(["team:a member team:x", "team:b member team:a"]);
   });
 
   it("finds a grant by any spelling and stores the new subject as it was sent", async () => {

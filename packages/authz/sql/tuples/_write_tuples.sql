@@ -33,7 +33,8 @@ begin
     g (resource_id, subject_type, subject_id, subject_relation);
   perform authz._assert_tenant(p_namespace);
   perform authz._assert_bulk_relation(p_relation, k.subject_type)
-  from (select distinct s.subject_type from unnest(p_subject_types) s (subject_type)) k;
+  from (select 'user' union select s.subject_type from unnest(p_subject_types) s (subject_type)) k (subject_type);
+  perform authz._lock_new_types(p_resource_type, p_subject_types, p_subject_relations, p_namespace);
 
   insert into authz.tuples as t (
     namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,

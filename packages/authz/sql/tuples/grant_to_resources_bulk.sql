@@ -17,7 +17,8 @@
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.grant_to_resources_bulk('doc', array['1', '2'], 'read', 'team', 'eng', 'member');
 create function authz.grant_to_resources_bulk(
   p_resource_type text,
@@ -46,6 +47,7 @@ begin
   if p_subject_relation <> '' then
     perform authz._validate_identifier(p_subject_relation, 'subject_relation');
   end if;
+  perform authz._assert_bulk_relation(p_relation, p_subject_type);
   return authz._write_tuples(
     p_resource_type, p_resource_ids, p_relation, array_fill(p_subject_type, array[v_count]),
     array_fill(p_subject_id, array[v_count]), array_fill(p_subject_relation, array[v_count]), p_namespace

@@ -18,7 +18,8 @@
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
 --          · VAL_BATCH_INVALID (22023)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.grant_to_subjects_bulk('doc', '1', 'read', array['user', 'team'], array['alice', 'eng'], array[null, 'member']);
 create function authz.grant_to_subjects_bulk(
   p_resource_type text,

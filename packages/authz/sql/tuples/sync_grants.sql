@@ -20,8 +20,8 @@
 --          · VAL_EXPIRATION_FUTURE (23514) · VAL_KEY_TOO_LONG (22001) · BIZ_TENANT_NOT_SET (42501)
 --          · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_PARENT_RELATION (0A000) · BIZ_SELF_MEMBERSHIP (PK001)
 --          · BIZ_CYCLE_GROUP (PK001)
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for groups as members, the resource for other
---          calls of this function, grants that change
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for groups as members and for new types, the resource
+--          for other calls of this function, grants that change
 -- Example  select * from authz.sync_grants('doc', '1', '[{"relation": "read", "subject_type": "user", "subject_id": "alice"}]');
 create function authz.sync_grants(
   p_resource_type text,
@@ -88,6 +88,10 @@ begin
       and t.resource_id = v_resource_id
       and t.relation = 'member'
   ) m;
+  perform authz._lock_new_types(
+    p_resource_type, array_agg(d.subject_type), array_agg(d.subject_relation), p_namespace
+  )
+  from unnest(v_desired) d;
   perform authz._lock_edges(v_edges, p_namespace);
   perform pg_advisory_xact_lock(
     hashtextextended(concat_ws(chr(31), 'authz.sync_grants', p_namespace, p_resource_type, v_resource_id), 0)
@@ -135,13 +139,12 @@ begin
       delete from authz.tuples t
       where t.namespace = p_namespace
         and t.id = v_step.tuple_id;
-    elsif v_step.tuple_id is null and v_step.relation = 'member' and v_step.subject_type <> 'user' then
-      change := 'granted';
-      perform authz.write_tuple(
-        p_resource_type, p_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id_sent,
-        v_step.subject_relation, p_namespace, v_step.expires_at
-      );
     else
+      if v_step.tuple_id is null then
+        perform authz._assert_no_cycle(
+          p_resource_type, v_resource_id, v_step.relation, v_step.subject_type, v_step.subject_id, p_namespace
+        );
+      end if;
       change := case when v_step.tuple_id is null or v_step.is_ended then 'granted' else 'updated' end;
       insert into authz.tuples as t (
         namespace, resource_type, resource_id, relation, subject_type, subject_id, subject_relation,

@@ -16,7 +16,7 @@
 --          · BIZ_SELF_MEMBERSHIP (PK001) · BIZ_CYCLE_GROUP (PK001) · BIZ_SELF_PARENT (PK001)
 --          · BIZ_CYCLE_RESOURCE (PK001) · BIZ_ISOLATION_LEVEL (25001)
 -- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for edges of groups and of nestable
---          containers, the grants of both
+--          containers and for a new type, the grants of both
 -- Example  select authz.transfer_tuple('repo', 'api', 'owner', 'user', 'alice', 'user', 'bob');
 create function authz.transfer_tuple(
   p_resource_type text,
@@ -38,7 +38,7 @@ declare
   v_resource_id text;
   v_from_subject_id text;
   v_to_subject_id text;
-  v_subject record;
+  v_is_target_first boolean;
   v_from record;
 begin
   perform authz._validate_identifier(p_resource_type, 'resource_type');
@@ -52,11 +52,15 @@ begin
   v_resource_id := normalize(p_resource_id, nfc);
   v_from_subject_id := normalize(p_from_subject_id, nfc);
   v_to_subject_id := normalize(p_to_subject_id, nfc);
+  v_is_target_first := (p_to_subject_type collate "C", v_to_subject_id collate "C")
+    < (p_from_subject_type collate "C", v_from_subject_id collate "C");
   perform authz._validate_key_size(
     p_namespace, p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id
   );
   perform authz._assert_tenant(p_namespace);
-  perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id);
+  if p_relation <> 'parent' then
+    perform authz._lock_new_types(p_resource_type, array[p_to_subject_type], array[null::text], p_namespace);
+  end if;
   perform authz._lock_edges(
     array[
       concat_ws(' ', p_resource_type, p_relation, p_from_subject_type),
@@ -65,50 +69,51 @@ begin
     p_namespace
   );
 
-  -- Both are locked, in the order of their keys, since somebody may be giving it back at this moment; one by one,
-  -- since a join would be planned as a scan of all that the resource has.
-  for v_subject in
-    select s.type, s.id
-    from (
-      values (p_from_subject_type, v_from_subject_id), (p_to_subject_type, v_to_subject_id)
-    ) s (type, id)
-    order by s.type collate "C", s.id collate "C"
-  loop
-    perform
+  -- The two are touched in the order of their keys, as by every call that changes many. Where that writes the new one
+  -- first, it is undone and tried again when the old one changed meanwhile; three lost races are a conflict.
+  for v_round in 1..3 loop
+    select t.id, t.expires_at
+    into v_from
     from authz.tuples t
     where t.namespace = p_namespace
       and t.resource_type = p_resource_type
       and t.resource_id = v_resource_id
       and t.relation = p_relation
-      and t.subject_type = v_subject.type
-      and t.subject_id = v_subject.id
+      and t.subject_type = p_from_subject_type
+      and t.subject_id = v_from_subject_id
       and coalesce(t.subject_relation, '') = ''
-    for update;
+      and (t.expires_at is null or t.expires_at > now());
+    if not found then
+      return false;
+    end if;
+    if p_from_subject_type = p_to_subject_type and v_from_subject_id = v_to_subject_id then
+      return true;
+    end if;
+    perform authz._assert_not_self(p_resource_type, v_resource_id, p_relation, p_to_subject_type, v_to_subject_id);
+    begin
+      if v_is_target_first then
+        perform authz.write_tuple(
+          p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
+          v_from.expires_at
+        );
+      end if;
+      delete from authz.tuples t
+      where t.namespace = p_namespace
+        and t.id = v_from.id
+        and t.expires_at is not distinct from v_from.expires_at
+      returning t.id into strict v_from.id;
+      if not v_is_target_first then
+        perform authz.write_tuple(
+          p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
+          v_from.expires_at
+        );
+      end if;
+      return true;
+    exception
+      when no_data_found then
+        null;
+    end;
   end loop;
-  select t.id, t.expires_at
-  into v_from
-  from authz.tuples t
-  where t.namespace = p_namespace
-    and t.resource_type = p_resource_type
-    and t.resource_id = v_resource_id
-    and t.relation = p_relation
-    and t.subject_type = p_from_subject_type
-    and t.subject_id = v_from_subject_id
-    and coalesce(t.subject_relation, '') = ''
-    and (t.expires_at is null or t.expires_at > now());
-  if not found then
-    return false;
-  end if;
-  if p_from_subject_type = p_to_subject_type and v_from_subject_id = v_to_subject_id then
-    return true;
-  end if;
-  delete from authz.tuples t
-  where t.namespace = p_namespace
-    and t.id = v_from.id;
-  perform authz.write_tuple(
-    p_resource_type, p_resource_id, p_relation, p_to_subject_type, p_to_subject_id, null, p_namespace,
-    v_from.expires_at
-  );
-  return true;
+  raise exception 'the grant changed under three attempts to transfer it: try again' using errcode = '40001';
 end
 $$;

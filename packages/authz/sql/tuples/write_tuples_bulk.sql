@@ -16,7 +16,8 @@
 --          · VAL_BATCH_TOO_LARGE (22023) · VAL_ARRAY_ELEMENT_INVALID (22023) · VAL_KEY_TOO_LONG (22001)
 --          · BIZ_TENANT_NOT_SET (42501) · BIZ_TENANT_MISMATCH (42501) · BIZ_BULK_GROUP_MEMBERSHIP (0A000)
 --          · BIZ_BULK_PARENT_RELATION (0A000)
--- Writes   authz.tuples, authz.audit_events · Locks grants that are there already
+-- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for a new type,
+--          grants that are there already
 -- Example  select authz.write_tuples_bulk('doc', '1', 'read', 'user', array['alice', 'bob']);
 create function authz.write_tuples_bulk(
   p_resource_type text,
@@ -41,6 +42,7 @@ begin
   perform authz._validate_id(p_resource_id, 'resource_id');
   perform authz._validate_elements(p_subject_ids, 'subject_ids', 'id');
   perform authz._validate_namespace(p_namespace);
+  perform authz._assert_bulk_relation(p_relation, p_subject_type);
   return authz._write_tuples(
     p_resource_type, array_fill(p_resource_id, array[v_count]), p_relation,
     array_fill(p_subject_type, array[v_count]), p_subject_ids, array_fill(null::text, array[v_count]), p_namespace

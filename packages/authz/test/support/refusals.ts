@@ -1064,6 +1064,11 @@ function bulkCases(): RefusalCase[] {
     const groups = Object.fromEntries(
       Object.entries(types).filter(([parameter]) => valid[parameter] !== undefined),
     );
+    const none = Object.fromEntries(
+      Object.entries(valid)
+        .filter(([, value]) => Array.isArray(value))
+        .map(([parameter]) => [parameter, []]),
+    );
     return [
       {
         title: `${name}: groups as members of a group`,
@@ -1077,6 +1082,14 @@ function bulkCases(): RefusalCase[] {
         title: `${name}: parents`,
         name,
         args: { ...valid, p_relation: "parent" },
+        code: "BIZ_BULK_PARENT_RELATION",
+        sqlstate: "0A000",
+        message: /not in bulk$/,
+      },
+      {
+        title: `${name}: parents, none of them`,
+        name,
+        args: { ...valid, ...none, p_relation: "parent" },
         code: "BIZ_BULK_PARENT_RELATION",
         sqlstate: "0A000",
         message: /not in bulk$/,
