@@ -855,11 +855,8 @@ declare
   v_after authz.audit_position;
 begin
   perform authz._validate_limit(p_limit);
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   v_after := authz._decode_audit_cursor(p_cursor);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   -- Dynamic, with only the conditions that were asked for: a filter that may be absent would cost the index.
   return query execute
     'select e.id, e.event_id, e.event_type::text, e.event_time, e.actor_id::text, e.request_id, e.reason,
@@ -1561,28 +1558,19 @@ stable
 security invoker
 set search_path = authz, pg_temp
 as $$
-declare
-  v_group_types text[];
 begin
-  select g.group_types || p_to_type into v_group_types from authz.graph_state g where g.namespace = p_namespace;
   return exists (
     with recursive reached (type, id) as (
       select p_from_type collate "C", p_from_id collate "C"
       union
       select t.resource_type, t.resource_id
       from reached r
-      cross join unnest(v_group_types) g (type)
-      cross join lateral (
-        select m.resource_type, m.resource_id
-        from authz.tuples m
-        where m.namespace = p_namespace
-          and m.subject_type = r.type
-          and m.subject_id = r.id
-          and m.resource_type = g.type
-          and m.subject_type <> 'user'
-          and m.relation = 'member'
-        offset 0
-      ) t
+      join authz.tuples t
+        on t.namespace = p_namespace
+        and t.subject_type = r.type
+        and t.subject_id = r.id
+        and t.subject_type <> 'user'
+        and t.relation = 'member'
     )
     select from reached r where r.type = p_to_type and r.id = p_to_id
   );
@@ -1915,7 +1903,7 @@ $$;
 -- Takes    as authz.write_tuple, without p_subject_relation
 -- Returns  the tuple's id, the existing one on a repeat
 -- Raises   as authz.write_tuple
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Writes   authz.tuples, authz.audit_events · Locks as authz.write_tuple
 -- Example  select authz.write('repo', 'api', 'admin', 'user', 'alice');
 create function authz.write(
   p_resource_type text,
@@ -2000,7 +1988,7 @@ $$;
 -- Takes    as authz.delete_tuple, without p_subject_relation
 -- Returns  whether there was such a grant
 -- Raises   as authz.delete_tuple
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Writes   authz.tuples, authz.audit_events · Locks as authz.delete_tuple
 -- Example  select authz.delete('repo', 'api', 'admin', 'user', 'alice');
 create function authz.delete(
   p_resource_type text,
@@ -3094,11 +3082,8 @@ as $$
 declare
   v_until timestamptz;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   v_until := authz._end_after(now(), p_within, 'within');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
     select t.resource_type::text, coalesce(t.resource_id_raw, t.resource_id)::text, t.relation::text,
       t.subject_type::text, coalesce(t.subject_id_raw, t.subject_id)::text, t.subject_relation::text, t.expires_at
@@ -4250,11 +4235,8 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return authz._holds_any(
     p_subject_type, normalize(p_subject_id, nfc),
     authz._implied_by(p_resource_type, p_permissions, p_namespace),
@@ -4286,11 +4268,8 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return coalesce(p_permissions, '{}') <@ authz._permissions(
     p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
   );
@@ -4326,11 +4305,8 @@ declare
   v_check record;
   v_admitted text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_checks(p_checks);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   if p_checks = '[]' then
     return v_answers;
   end if;
@@ -4383,11 +4359,8 @@ as $$
 declare
   v_admitted text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_batch_size(p_resource_ids, 'resource_ids');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_admitted := authz._admitted(
     authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace),
     array(select distinct normalize(r.id, nfc) from unnest(p_resource_ids) r (id) where r.id is not null)
@@ -4558,11 +4531,8 @@ declare
   v_open authz.nodes;
   v_after text := coalesce(normalize(p_cursor, nfc), '');
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_limit(p_limit);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then
@@ -4790,52 +4760,9 @@ begin
     return true;
   end if;
 
-  perform
-  from authz.tuples t
-  where t.namespace = p_visibility.namespace
-    and t.resource_type = p_visibility.resource_type
-    and t.resource_id = v_resource_id
-    and t.subject_type = p_visibility.subject_type
-    and t.subject_id = p_visibility.subject_id
-    and t.relation = any (p_visibility.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-  if found or p_visibility.group_ids is null then
-    return found;
-  end if;
-  return exists (
-    select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.relation = any (p_visibility.relations)
-      and t.relation <> 'parent'
-      and (t.subject_type <> 'user' or t.subject_relation is not null)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
-  )
-  or 'user' = any (p_visibility.group_types) and exists (
-    select
-    from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-    join authz.tuples t
-      on t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = 'user'
-      and t.subject_id = m.id
-      and t.relation = any (p_visibility.relations)
-      and t.relation <> 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where m.type = 'user'
-  );
+  return (
+    authz._open_among(p_visibility, array[p_visibility.resource_type], array[v_resource_id])
+  ).ids is not null;
 end
 $$;
 

@@ -53,11 +53,8 @@ declare
   v_after authz.audit_position;
 begin
   perform authz._validate_limit(p_limit);
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   v_after := authz._decode_audit_cursor(p_cursor);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   -- Dynamic, with only the conditions that were asked for: a filter that may be absent would cost the index.
   return query execute
     'select e.id, e.event_id, e.event_type::text, e.event_time, e.actor_id::text, e.request_id, e.reason,

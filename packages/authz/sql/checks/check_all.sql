@@ -20,11 +20,8 @@ security invoker
 set search_path = authz, pg_temp
 as $$
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_batch_size(p_permissions, 'permissions');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return coalesce(p_permissions, '{}') <@ authz._permissions(
     p_subject_type, p_subject_id, p_resource_type, p_resource_id, p_namespace
   );

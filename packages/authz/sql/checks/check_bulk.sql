@@ -26,11 +26,8 @@ declare
   v_check record;
   v_admitted text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_checks(p_checks);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   if p_checks = '[]' then
     return v_answers;
   end if;

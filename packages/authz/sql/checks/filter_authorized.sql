@@ -23,11 +23,8 @@ as $$
 declare
   v_admitted text[];
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_batch_size(p_resource_ids, 'resource_ids');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_admitted := authz._admitted(
     authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace),
     array(select distinct normalize(r.id, nfc) from unnest(p_resource_ids) r (id) where r.id is not null)

@@ -27,11 +27,8 @@ as $$
 declare
   v_until timestamptz;
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   v_until := authz._end_after(now(), p_within, 'within');
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   return query
     select t.resource_type::text, coalesce(t.resource_id_raw, t.resource_id)::text, t.relation::text,
       t.subject_type::text, coalesce(t.subject_id_raw, t.subject_id)::text, t.subject_relation::text, t.expires_at

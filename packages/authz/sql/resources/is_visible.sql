@@ -46,51 +46,8 @@ begin
     return true;
   end if;
 
-  perform
-  from authz.tuples t
-  where t.namespace = p_visibility.namespace
-    and t.resource_type = p_visibility.resource_type
-    and t.resource_id = v_resource_id
-    and t.subject_type = p_visibility.subject_type
-    and t.subject_id = p_visibility.subject_id
-    and t.relation = any (p_visibility.relations)
-    and t.subject_relation is null
-    and (t.expires_at is null or t.expires_at > now());
-  if found or p_visibility.group_ids is null then
-    return found;
-  end if;
-  return exists (
-    select
-    from authz.tuples t
-    where t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.relation = any (p_visibility.relations)
-      and t.relation <> 'parent'
-      and (t.subject_type <> 'user' or t.subject_relation is not null)
-      and (t.expires_at is null or t.expires_at > now())
-      and ((t.subject_type, t.subject_id, coalesce(t.subject_relation, '')) in (
-        select m.type, m.id, m.relation
-        from unnest(p_visibility.group_types, p_visibility.group_ids, p_visibility.group_relations) m (type, id, relation)
-        union all
-        select m.type, m.id, ''
-        from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-      )) is true
-  )
-  or 'user' = any (p_visibility.group_types) and exists (
-    select
-    from unnest(p_visibility.group_types, p_visibility.group_ids) m (type, id)
-    join authz.tuples t
-      on t.namespace = p_visibility.namespace
-      and t.resource_type = p_visibility.resource_type
-      and t.resource_id = v_resource_id
-      and t.subject_type = 'user'
-      and t.subject_id = m.id
-      and t.relation = any (p_visibility.relations)
-      and t.relation <> 'parent'
-      and t.subject_relation is null
-      and (t.expires_at is null or t.expires_at > now())
-    where m.type = 'user'
-  );
+  return (
+    authz._open_among(p_visibility, array[p_visibility.resource_type], array[v_resource_id])
+  ).ids is not null;
 end
 $$;

@@ -34,11 +34,8 @@ declare
   v_open authz.nodes;
   v_after text := coalesce(normalize(p_cursor, nfc), '');
 begin
-  if p_namespace is null then
-    perform authz._validate_namespace(p_namespace);
-  end if;
   perform authz._validate_limit(p_limit);
-  perform authz._warn_tenant(p_namespace);
+  perform authz._assert_readable(p_namespace);
   v_scope := authz._scope(p_subject_type, p_subject_id, array[p_permission], p_resource_type, p_namespace);
   v_types := authz._container_types(p_resource_type, p_namespace);
   if v_types <> '{}' then

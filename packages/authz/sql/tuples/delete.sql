@@ -3,7 +3,7 @@
 -- Takes    as authz.delete_tuple, without p_subject_relation
 -- Returns  whether there was such a grant
 -- Raises   as authz.delete_tuple
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Writes   authz.tuples, authz.audit_events · Locks as authz.delete_tuple
 -- Example  select authz.delete('repo', 'api', 'admin', 'user', 'alice');
 create function authz.delete(
   p_resource_type text,

@@ -3,7 +3,7 @@
 -- Takes    as authz.write_tuple, without p_subject_relation
 -- Returns  the tuple's id, the existing one on a repeat
 -- Raises   as authz.write_tuple
--- Writes   authz.tuples, authz.audit_events · Locks authz.graph_state for group and parent edges
+-- Writes   authz.tuples, authz.audit_events · Locks as authz.write_tuple
 -- Example  select authz.write('repo', 'api', 'admin', 'user', 'alice');
 create function authz.write(
   p_resource_type text,
