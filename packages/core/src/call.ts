@@ -1,8 +1,12 @@
-import { withSettings, type Context } from "./context.ts";
+import { withNamespace, withSettings, type Context } from "./context.ts";
 import { coreError } from "./errors.ts";
 import type { QueryResult } from "./executor.ts";
+import { callHook } from "./hook.ts";
 import type { CallOptions } from "./limits.ts";
+import type { ListenHandler, Subscription } from "./listen.ts";
+import type { Modules, Postkit, Transaction } from "./postkit.ts";
 import { buildStatement, type Arguments, type FunctionCall, type Statement } from "./statement.ts";
+import type { TransactionOptions } from "./transaction.ts";
 
 /** Where statements run: a pool, a transaction of ours, or the caller's own. */
 export interface Runner {
@@ -29,39 +33,107 @@ export interface Schema<T> {
 interface Calls {
   /** Calls a function that returns one value. */
   value<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T>;
-  /** Calls a function that returns a table; columns come in camelCase, that of a set of single values as `r`. */
-  rows<T>(name: string, args: Arguments, schema: Schema<T>, options?: CallOptions): Promise<T[]>;
+  /**
+   * Calls a function that returns a table; columns come in camelCase, that of a set of single values as `r`.
+   *
+   * @param asText columns in snake_case that also come as text, `every_interval` as `everyIntervalText`
+   */
+  rows<T>(
+    name: string,
+    args: Arguments,
+    schema: Schema<T>,
+    options?: CallOptions,
+    asText?: readonly string[],
+  ): Promise<T[]>;
 }
 
-/** How a module's client reaches its SQL functions. */
-export interface Caller extends Calls {
+/** How a module's client reaches its SQL functions, and what else of the handle it sits on a module may need. */
+export interface Caller<H extends Handle = Handle> extends Calls {
   /** The tenant that calls are for. */
   readonly namespace: string;
   /** The functions that are for no tenant and take no p_namespace, as those of maintenance. */
   readonly unscoped: Calls;
+  /** The handle with the clients of all modules, in the same context and transaction: what an application's code gets. */
+  readonly handle: H;
+  /** The same caller for another tenant. */
+  withNamespace(namespace: string): Caller<H>;
   /** The same caller with further context settings by their name after `postkit.`; undefined takes one away. */
-  withSettings(settings: Readonly<Record<string, string | undefined>>): Caller;
+  withSettings(settings: Readonly<Record<string, string | undefined>>): Caller<H>;
+  /**
+   * Runs `work` in a transaction, as the handle's `transaction` does. Inside one it is a savepoint, to which the options
+   * do not apply.
+   */
+  transaction<T>(
+    work: (tx: Caller<Transaction<Modules>>) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
+  /**
+   * Subscribes to a channel, as the handle's `listen` does.
+   *
+   * @throws `core.VAL_ARGUMENT` inside a transaction, whose connection is not ours to keep
+   */
+  listen(channel: string, handler: ListenHandler): Subscription;
+  /**
+   * The same caller on connections of its own, made as those of the pool are and opened when they are needed: for calls
+   * that must not wait until the application gives one back.
+   *
+   * @param connections how many at most
+   * @throws `core.VAL_ARGUMENT` inside a transaction
+   */
+  apart(connections: number): Apart<H>;
 }
 
-export interface CallerOptions {
+/** A caller with connections of its own, which end with `close`, or with those of the handle. */
+export interface Apart<H extends Handle = Handle> {
+  readonly caller: Caller<H>;
+  /** Has `end` run, and waited for, when the handle is closed, before its connections are. */
+  beforeClose(end: () => Promise<void>): void;
+  close(): Promise<void>;
+}
+
+/** A handle of any modules. */
+export type Handle = Postkit<Modules> | Transaction<Modules>;
+
+/** What the callers of one database or transaction have in common, whatever their context. */
+export interface CallerScope<H extends Handle> {
   readonly runner: Runner;
-  readonly context: Context;
   readonly timeoutMs: number;
   readonly onQuery: ((event: QueryEvent) => void) | undefined;
+  handle(context: Context): H;
+  transaction<T>(
+    context: Context,
+    work: (tx: Caller<Transaction<Modules>>) => Promise<T>,
+    options: TransactionOptions,
+  ): Promise<T>;
+  readonly listen: (channel: string, handler: ListenHandler) => Subscription;
+  apart(context: Context, connections: number): Apart<H>;
 }
 
-export function createCaller(options: CallerOptions): Caller {
-  const { context } = options;
+/** @param handle the one that the caller's client sits on; left out, it is made when it is first asked for */
+export function createCaller<H extends Handle>(
+  scope: CallerScope<H>,
+  context: Context,
+  handle?: H,
+): Caller<H> {
   return {
-    ...calls(options, context),
+    ...calls(scope, context),
     namespace: context.namespace,
-    unscoped: calls(options, undefined),
-    withSettings: (settings) =>
-      createCaller({ ...options, context: withSettings(context, settings) }),
+    unscoped: calls(scope, undefined),
+    get handle() {
+      return (handle ??= scope.handle(context));
+    },
+    withNamespace: (namespace) => createCaller(scope, withNamespace(context, namespace)),
+    withSettings: (settings) => createCaller(scope, withSettings(context, settings)),
+    transaction: (work, options = {}) => scope.transaction(context, work, options),
+    listen: scope.listen,
+    apart: (connections) => scope.apart(context, connections),
   };
 }
 
-function calls({ runner, timeoutMs, onQuery }: CallerOptions, context: Context | undefined): Calls {
+function calls(
+  { runner, timeoutMs, onQuery }: Pick<CallerScope<Handle>, "runner" | "timeoutMs" | "onQuery">,
+  context: Context | undefined,
+): Calls {
   const send: Send = (call, options) =>
     runner.run(
       buildStatement(call, context, runner.joins),
@@ -75,8 +147,8 @@ function calls({ runner, timeoutMs, onQuery }: CallerOptions, context: Context |
       const [row] = rows;
       return decode(name, schema, row === undefined ? null : row["r"]);
     },
-    async rows(name, args, schema, options) {
-      const { rows } = await query({ name, args, returns: "rows" }, options);
+    async rows(name, args, schema, options, asText) {
+      const { rows } = await query({ name, args, returns: "rows", asText }, options);
       return rows.map((row) => decode(name, schema, camelCaseKeys(row)));
     },
   };
@@ -88,7 +160,11 @@ function reported(send: Send, onQuery: (event: QueryEvent) => void): Send {
   return async (call, options) => {
     const startedAt = performance.now();
     const report = (outcome: { rowCount: number } | { error: unknown }) =>
-      tell(onQuery, { name: call.name, durationMs: performance.now() - startedAt, ...outcome });
+      callHook(
+        onQuery,
+        { name: call.name, durationMs: performance.now() - startedAt, ...outcome },
+        { what: "the onQuery hook", code: "ON_QUERY" },
+      );
     let result: QueryResult;
     try {
       result = await send(call, options);
@@ -99,18 +175,6 @@ function reported(send: Send, onQuery: (event: QueryEvent) => void): Send {
     report({ rowCount: result.rows.length });
     return result;
   };
-}
-
-/** A hook watches: what it throws must not make a call look failed that was done, so it surfaces on its own. */
-function tell(onQuery: (event: QueryEvent) => void, event: QueryEvent): void {
-  try {
-    onQuery(event);
-  } catch (error) {
-    process.emitWarning(`the onQuery hook threw: ${String(error)}`, {
-      type: "PostkitWarning",
-      code: "ON_QUERY",
-    });
-  }
 }
 
 function decode<T>(name: string, schema: Schema<T>, value: unknown): T {

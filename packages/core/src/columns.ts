@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { durationOf, durationText, isAmounts, parseDuration } from "./duration.ts";
 
 /**
  * Schemas for the columns that drivers and applications decode in their own ways: pg gives text for `bigint` unless
@@ -17,7 +18,29 @@ export const columns = {
       z.string().transform(dateOf),
     ])
     .refine((date) => !Number.isNaN(date.getTime())),
+  /**
+   * An `interval` as ISO 8601, `P1M2DT3H4.5S`, whatever the session's `intervalstyle`: months and days have no fixed
+   * number of milliseconds. To be asked for as text: the object that pg makes of it is read too, but pg knows one style
+   * alone and makes an empty object of the others, as of no time at all.
+   */
+  interval: z.unknown().transform((value, context) => {
+    const text = intervalOf(value);
+    if (text !== undefined) return text;
+    context.addIssue("an interval is needed");
+    return z.NEVER;
+  }),
 } as const;
+
+function intervalOf(value: unknown): string | undefined {
+  const duration = typeof value === "string" ? parseDuration(value) : objectDuration(value);
+  return duration === undefined ? undefined : durationText(duration);
+}
+
+function objectDuration(value: unknown) {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Array.isArray(value) || value instanceof Date || !isAmounts(value)) return undefined;
+  return durationOf(value);
+}
 
 const postgresForm =
   /^(\d{4,})(-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;

@@ -1,3 +1,5 @@
+import { coreError } from "./errors.ts";
+
 /** Who acts, for audit: every field is optional and reaches the database with each call. */
 export interface Actor {
   actorId?: string | undefined;
@@ -10,6 +12,16 @@ export interface Actor {
 export interface Context {
   readonly namespace: string;
   readonly settings: Readonly<Record<string, string>>;
+}
+
+/** The context for another tenant. */
+export function withNamespace(context: Context, namespace: string): Context {
+  return { ...context, namespace: assertNamespace(namespace) };
+}
+
+export function assertNamespace(namespace: string | undefined): string {
+  if (typeof namespace !== "string") throw coreError("VAL_ARGUMENT", "namespace must be a string");
+  return namespace;
 }
 
 /** The context with some settings changed; undefined takes one away. */

@@ -23,11 +23,16 @@ export class Database implements Runner {
   readonly pool: pg.Pool;
   readonly #ownsPool: boolean;
   readonly #prepare: boolean;
+  #apart: readonly Database[] = [];
+  #isClosing = false;
+  /** What is to end before this is closed. */
+  beforeClose: () => Promise<void> = async () => {};
 
   constructor({ pool, db, prepare }: DatabaseOptions) {
     this.#ownsPool = db === undefined;
     this.#prepare = prepare;
     this.pool = db ?? openPool(pool ?? {});
+    guardConnections(this.pool);
   }
 
   async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
@@ -61,8 +66,34 @@ export class Database implements Runner {
     }
   }
 
+  /** A small pool beside this one, of connections made and set up as its own are. It is closed with this one at the latest. */
+  apart(connections: number): Database {
+    const { pool } = this;
+    if (this.#isClosing || pool.ending) {
+      throw coreError("SYS_CONNECTION_FAILED", "the handle was closed");
+    }
+    const { options } = pool;
+    const apart = new Database({
+      // The pool hides the password from being enumerated.
+      pool: { ...options, password: options.password, max: connections, min: 0 },
+      prepare: this.#prepare,
+    });
+    apart.pool.on("connect", (client) => pool.emit("connect", client));
+    this.#apart = [...this.#apart.filter((other) => !other.pool.ending), apart];
+    return apart;
+  }
+
+  /** Lets those who have connections apart end what they are at. */
+  async endApart(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#apart.map((database) => database.beforeClose()));
+  }
+
   async close(): Promise<void> {
-    if (this.#ownsPool && !this.pool.ended) await this.pool.end();
+    this.#isClosing = true;
+    const apart = this.#apart.map((database) => database.close());
+    if (this.#ownsPool && !this.pool.ending) await this.pool.end();
+    await Promise.all(apart);
   }
 
   async #runOnce(statement: Statement, limits: Limits, prepare: boolean): Promise<QueryResult> {
@@ -171,6 +202,18 @@ function openPool(config: pg.PoolConfig): pg.Pool {
   });
   pool.on("error", () => {});
   return pool;
+}
+
+const guarded = new WeakSet<pg.Pool>();
+
+/**
+ * The pool stops listening to a new connection before whoever asked for it can begin, and one that ends in between, with
+ * the packet that opened it, would end the process. Its first statement fails all the same.
+ */
+function guardConnections(pool: pg.Pool): void {
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on("connect", (client) => client.on("error", () => {}));
 }
 
 /** Whatever keeps a connection from being made is one coded error, with the reason as its cause. */

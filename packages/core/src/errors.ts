@@ -91,8 +91,9 @@ export function moduleError<R extends ErrorRegistry>(
   registry: R,
   code: keyof R & string,
   message: string,
+  more: { detail?: unknown; cause?: unknown } = {},
 ): PostkitError {
-  return new PostkitError({ module, code, sqlstate: registry[code] ?? "22023", message });
+  return new PostkitError({ module, code, sqlstate: registry[code] ?? "22023", message, ...more });
 }
 
 /** What drivers put on the error of a failed statement. */

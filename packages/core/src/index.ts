@@ -5,11 +5,12 @@ export {
   type PostkitOptions,
   type Transaction,
 } from "./postkit.ts";
-export type { Caller, QueryEvent, Schema } from "./call.ts";
+export type { Apart, Caller, Handle, QueryEvent, Schema } from "./call.ts";
 export { columns } from "./columns.ts";
 export type { Actor } from "./context.ts";
 export type { Executor } from "./executor.ts";
 export type { CallOptions } from "./limits.ts";
+export type { ListenerOptions, ListenEvent, ListenHandler, Subscription } from "./listen.ts";
 export type { Arguments } from "./statement.ts";
 export type { TransactionOptions } from "./transaction.ts";
 export {
@@ -21,9 +22,14 @@ export {
   type PostkitErrorFields,
 } from "./errors.ts";
 export {
+  bigint,
+  bigintArray,
+  date,
   int,
   interval,
+  intervalArray,
   json,
+  jsonArray,
   textArray,
   timestamp,
   type CastParameter,

@@ -9,7 +9,7 @@ export interface CallOptions {
 }
 
 /** Longest time a timer can wait; more, some 25 days, is no limit. */
-const timerMsMax = 2 ** 31 - 1;
+export const timerMsMax = 2 ** 31 - 1;
 
 /** Holds the steps of one call to its deadline and its signal. */
 export class Limits {

@@ -1,10 +1,19 @@
 import type pg from "pg";
-import { createCaller, type QueryEvent, type Runner } from "./call.ts";
-import { actorSettings, withSettings, type Actor, type Context } from "./context.ts";
+import { createCaller, type Caller, type CallerScope, type QueryEvent } from "./call.ts";
+import {
+  actorSettings,
+  assertNamespace,
+  withNamespace,
+  withSettings,
+  type Actor,
+  type Context,
+} from "./context.ts";
 import { Database } from "./database.ts";
+import { dedicatedConfig } from "./dedicated-connection.ts";
 import { coreError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import type { CallOptions } from "./limits.ts";
+import { Listener, type ListenerOptions, type ListenHandler, type Subscription } from "./listen.ts";
 import { migrate, type MigrateOptions, type MigrateResult } from "./migrate/migrate.ts";
 import type { ClientOf, PostkitModule } from "./module.ts";
 import {
@@ -28,6 +37,13 @@ export interface PostkitOptions<M extends Modules> {
   pool?: pg.PoolConfig | undefined;
   /** A pg Pool that stays yours, instead of a connection string. */
   db?: pg.Pool | undefined;
+  /**
+   * Where a session can be had, which `listen` needs: past a pooler in transaction mode, with the same TLS and time-outs
+   * as the pool. @defaultValue where the pool connects
+   */
+  directConnectionString?: string | undefined;
+  /** How the connection of `listen` is watched and brought back. */
+  listener?: ListenerOptions | undefined;
   /** The tenant of every call. @defaultValue `"default"` */
   namespace?: string | undefined;
   /** The modules to use: `{ authz }`. */
@@ -83,9 +99,23 @@ interface PostkitBase<M extends Modules> extends Scoped<Postkit<M>>, AsyncDispos
     work: (tx: Transaction<M>) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /**
+   * Subscribes to what is sent with `notify` or `pg_notify` to a channel, named exactly as for `pg_notify`, by at most 63
+   * bytes. All subscriptions share one connection outside the pool, which is there while there are any, reconnects for
+   * ever, and keeps the process alive. Listening knows no tenants.
+   *
+   * @example
+   * const subscription = postkit.listen("orders", (event) => {
+   *   if (event.type !== "lost") void lookForOrders();
+   * });
+   * await subscription.close();
+   *
+   * @throws `core.VAL_ARGUMENT` when the name is empty or too long
+   */
+  listen(channel: string, handler: ListenHandler): Subscription;
   /** Brings the schemas of this handle's modules up to date; see {@link migrate}. */
   migrate(options?: Omit<MigrateOptions, "modules">): Promise<MigrateResult>;
-  /** Ends the pool if it was opened here; a pool given as `db` stays open. */
+  /** Ends all subscriptions, and the pool if it was opened here; a pool given as `db` stays open. */
   close(): Promise<void>;
 }
 
@@ -105,7 +135,7 @@ export type Postkit<M extends Modules> = PostkitBase<M> & Clients<M>;
  * @throws `core.VAL_ARGUMENT` when the options contradict each other
  */
 export function createPostkit<const M extends Modules>(options: PostkitOptions<M>): Postkit<M> {
-  const { connectionString, pool, db, prepare = false } = options;
+  const { connectionString, directConnectionString, pool, db, prepare = false } = options;
   if (db !== undefined && (connectionString !== undefined || pool !== undefined)) {
     throw coreError("VAL_ARGUMENT", "give either db or connectionString and pool, not both");
   }
@@ -118,24 +148,34 @@ export function createPostkit<const M extends Modules>(options: PostkitOptions<M
   if (typeof options.modules !== "object" || Array.isArray(options.modules)) {
     throw coreError("VAL_ARGUMENT", "modules takes an object of modules by name: { authz }");
   }
+  if (directConnectionString === "") {
+    throw coreError(
+      "VAL_ARGUMENT",
+      "directConnectionString is empty; leave it out where there is no pooler",
+    );
+  }
   const taken = Object.keys(options.modules).find((name) => reservedNames.has(name));
   if (taken !== undefined)
     throw coreError("VAL_ARGUMENT", `a module cannot be called ${taken} on the handle`);
-  const shared: Shared<M> = {
-    database: new Database({
-      pool: connectionString === undefined ? pool : { ...pool, connectionString },
-      db,
-      prepare,
-    }),
+  const database = new Database({
+    pool: connectionString === undefined ? pool : { ...pool, connectionString },
+    db,
+    prepare,
+  });
+  const config = () => dedicatedConfig(database.pool.options, directConnectionString);
+  const shared: Shared = {
+    database,
+    listener: new Listener(config, options.listener ?? {}),
     modules: options.modules,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     onQuery: options.onQuery,
   };
-  return postkitHandle(shared, {
+  const context: Context = {
     // A variable that was never set must not become the tenant "default".
     namespace: "namespace" in options ? assertNamespace(options.namespace) : "default",
     settings: {},
-  });
+  };
+  return postkitHandle(shared, context) as Postkit<M>;
 }
 
 const reservedNames = new Set([
@@ -145,6 +185,7 @@ const reservedNames = new Set([
   "withActor",
   "withSettings",
   "on",
+  "listen",
   "query",
   "transaction",
   "migrate",
@@ -152,80 +193,128 @@ const reservedNames = new Set([
 ]);
 
 /** What every handle of one `createPostkit` has in common. */
-interface Shared<M extends Modules> {
+interface Shared {
   readonly database: Database;
-  readonly modules: M;
+  readonly listener: Listener;
+  readonly modules: Modules;
   readonly timeoutMs: number;
   readonly onQuery: ((event: QueryEvent) => void) | undefined;
 }
 
-function postkitHandle<M extends Modules>(shared: Shared<M>, context: Context): Postkit<M> {
-  const { database, modules, timeoutMs } = shared;
-  const close = () => database.close();
-  const base: PostkitBase<M> = {
-    ...scopedPart(context, (changed) => postkitHandle(shared, changed)),
+function postkitHandle(shared: Shared, context: Context): Postkit<Modules> {
+  const { database, listener, modules } = shared;
+  const scope = databaseScope(shared, database);
+  const close = async () => {
+    await database.endApart();
+    await Promise.all([listener.close(), database.close()]);
+  };
+  const base: PostkitBase<Modules> = {
+    ...scopedPart(context, scope.handle),
     pool: database.pool,
     on: (executor) =>
       transactionHandle({ ...shared, timeoutMs: Infinity }, context, joinedScope(executor)),
     transaction: (work, options = {}) =>
-      runTransaction(database, timeoutMs, options, (scope) =>
-        work(transactionHandle(shared, context, scope)),
-      ),
+      scope.transaction(context, ({ handle }) => work(handle), options),
+    listen: scope.listen,
     migrate: (options = {}) => migrate(database.pool, { modules, ...options }),
     close,
     [Symbol.asyncDispose]: close,
   };
-  return withClients(base, shared, context, database);
+  return withClients(base, modules, (handle) => createCaller(scope, context, handle));
 }
 
-function transactionHandle<M extends Modules>(
-  shared: Shared<M>,
+function databaseScope(shared: Shared, database: Database): CallerScope<Postkit<Modules>> {
+  const { listener, timeoutMs, onQuery } = shared;
+  return {
+    runner: database,
+    timeoutMs,
+    onQuery,
+    handle: (context) => postkitHandle(shared, context),
+    transaction: (context, work, options) =>
+      runTransaction(database, timeoutMs, options, (transaction) =>
+        work(createCaller(transactionScope(shared, transaction), context)),
+      ),
+    listen: (channel, handler) => listener.listen(channel, handler),
+    apart(context, connections) {
+      const apart = database.apart(connections);
+      return {
+        caller: createCaller(databaseScope(shared, apart), context),
+        beforeClose: (end) => {
+          apart.beforeClose = end;
+        },
+        close: () => apart.close(),
+      };
+    },
+  };
+}
+
+function transactionHandle(
+  shared: Shared,
   context: Context,
-  scope: TransactionScope,
-): Transaction<M> {
-  const base: TransactionBase<M> = {
-    ...scopedPart(context, (changed) => transactionHandle(shared, changed, scope)),
+  transaction: TransactionScope,
+): Transaction<Modules> {
+  const scope = transactionScope(shared, transaction);
+  const base: TransactionBase<Modules> = {
+    ...scopedPart(context, scope.handle),
     query: async <Row>(text: string, values: unknown[] = [], options: CallOptions = {}) => {
-      const result = await scope.run(
+      const result = await transaction.run(
         { text, values },
         { timeoutMs: shared.timeoutMs, ...options },
         "query",
       );
       return result as { rows: Row[] };
     },
-    transaction: (work) => scope.nested((inner) => work(transactionHandle(shared, context, inner))),
+    transaction: (work) => scope.transaction(context, ({ handle }) => work(handle), {}),
   };
-  return withClients(base, shared, context, scope);
+  return withClients(base, shared.modules, (handle) => createCaller(scope, context, handle));
+}
+
+function transactionScope(
+  shared: Shared,
+  transaction: TransactionScope,
+): CallerScope<Transaction<Modules>> {
+  return {
+    runner: transaction,
+    timeoutMs: shared.timeoutMs,
+    onQuery: shared.onQuery,
+    handle: (context) => transactionHandle(shared, context, transaction),
+    transaction: (context, work) =>
+      transaction.nested((inner) => work(createCaller(transactionScope(shared, inner), context))),
+    listen: () => {
+      throw coreError(
+        "VAL_ARGUMENT",
+        "listen was called in a transaction, which would receive nothing: use the handle outside",
+      );
+    },
+    apart: () => {
+      throw coreError("VAL_ARGUMENT", "a transaction has one connection and no others apart");
+    },
+  };
 }
 
 function scopedPart<Self>(context: Context, derive: (changed: Context) => Self): Scoped<Self> {
   return {
     namespace: context.namespace,
-    withNamespace: (namespace) => derive({ ...context, namespace: assertNamespace(namespace) }),
+    withNamespace: (namespace) => derive(withNamespace(context, namespace)),
     withActor: (actor) => derive(withSettings(context, actorSettings(actor))),
     withSettings: (settings) => derive(withSettings(context, settings)),
   };
 }
 
-/** Adds the modules' clients, each built when it is first used. */
-function withClients<M extends Modules, Base extends object>(
+/** Adds the modules' clients, each built when it is first used, on one caller. */
+function withClients<Base extends object>(
   base: Base,
-  { modules, timeoutMs, onQuery }: Shared<M>,
-  context: Context,
-  runner: Runner,
-): Base & Clients<M> {
-  const caller = createCaller({ runner, context, timeoutMs, onQuery });
+  modules: Modules,
+  callerOf: (handle: Base & Clients<Modules>) => Caller,
+): Base & Clients<Modules> {
+  const handle = base as Base & Clients<Modules>;
+  const caller = callerOf(handle);
   for (const [name, module] of Object.entries(modules)) {
     let client: unknown;
-    Object.defineProperty(base, name, {
+    Object.defineProperty(handle, name, {
       enumerable: true,
       get: () => (client ??= module.client(caller)),
     });
   }
-  return Object.freeze(base) as Base & Clients<M>;
-}
-
-function assertNamespace(namespace: string | undefined): string {
-  if (typeof namespace !== "string") throw coreError("VAL_ARGUMENT", "namespace must be a string");
-  return namespace;
+  return Object.freeze(handle);
 }

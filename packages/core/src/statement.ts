@@ -1,6 +1,6 @@
 import { hasSettings, type Context } from "./context.ts";
 import { coreError } from "./errors.ts";
-import { isCastParameter, json, type Parameter } from "./parameters.ts";
+import { hasUnstorableEscape, isCastParameter, json, type Parameter } from "./parameters.ts";
 
 /** One statement as a driver takes it; placeholders `$1 … $n` appear once each and in order. */
 export interface Statement {
@@ -19,6 +19,8 @@ export interface FunctionCall {
   readonly args: Arguments;
   /** Whether it returns one value or a table. */
   readonly returns: "value" | "rows";
+  /** Columns of a table that are given as text as well, in `<column>_text`: what drivers would read in their own ways. */
+  readonly asText?: readonly string[] | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface FunctionCall {
  * @param joins whether the call runs in a transaction that other calls share, whose settings it must then replace
  */
 export function buildStatement(
-  { name, args, returns }: FunctionCall,
+  { name, args, returns, asText = [] }: FunctionCall,
   context: Context | undefined,
   joins: boolean,
 ): Statement {
@@ -43,8 +45,9 @@ export function buildStatement(
   }
   if (context !== undefined) list.push(`p_namespace => ${bindContext(values, context, joins)}`);
   const call = `${name}(${list.join(", ")})`;
+  const texts = asText.map((column) => `, r.${column}::text as ${column}_text`).join("");
   return {
-    text: returns === "value" ? `select ${call} as r` : `select r.* from ${call} r`,
+    text: returns === "value" ? `select ${call} as r` : `select r.*${texts} from ${call} r`,
     values,
     isCall: true,
   };
@@ -78,7 +81,7 @@ function unexpected(parameter: string): Error {
 
 /** PostgreSQL stores no NUL, and an unpaired surrogate would silently become another character on its way. */
 function assertStorable(parameter: string, text: string, isJson = false): void {
-  if (text.includes("\0") || !text.isWellFormed() || (isJson && unstorableEscape.test(text))) {
+  if (!isStorable(text) || (isJson && hasUnstorableEscape(text))) {
     throw coreError(
       "VAL_TEXT_ENCODING",
       `${parameter.slice(2)} contains a NUL character or an unpaired surrogate`,
@@ -86,5 +89,6 @@ function assertStorable(parameter: string, text: string, isJson = false): void {
   }
 }
 
-/** What `JSON.stringify` makes of either; it escapes no other surrogate. */
-const unstorableEscape = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}

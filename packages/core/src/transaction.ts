@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { backoffMs } from "./backoff.ts";
 import type { Runner } from "./call.ts";
 import type { Connection, Database } from "./database.ts";
 import { coreError, fromDriverError, isPostkitError, sqlstateOf } from "./errors.ts";
@@ -25,6 +26,8 @@ const isolationLevels: ReadonlySet<string> = new Set([
   "repeatable read",
   "serializable",
 ]);
+
+const retryDelay = { firstMs: 10, maxMs: 1_000 };
 
 type Send = (statement: Statement, options: CallOptions, what: string) => Promise<QueryResult>;
 
@@ -169,7 +172,7 @@ export async function runTransaction<T>(
         );
       } catch (error) {
         if (attempt >= retries || !isWorthRetrying(error)) throw error;
-        await limits.race(() => setTimeout(retryDelayMs(attempt)));
+        await limits.race(() => setTimeout(backoffMs(attempt, retryDelay)));
       }
     }
   } finally {
@@ -261,9 +264,4 @@ function isWorthRetrying(error: unknown): boolean {
   }
   const sqlstate = sqlstateOf(error);
   return sqlstate === "40001" || sqlstate === "40P01";
-}
-
-/** Exponential backoff with full jitter, at most a second. */
-function retryDelayMs(attempt: number): number {
-  return Math.random() * Math.min(1_000, 10 * 2 ** attempt);
 }

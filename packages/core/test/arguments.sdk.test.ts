@@ -85,9 +85,8 @@ describe("a call that was given up on a joined transaction", () => {
     try {
       await client.query("begin");
       const joined = postkit.on(client);
-      await expect(joined.authz.check(...check, { timeoutMs: 0 })).rejects.toMatchObject({
-        code: "SYS_TIMEOUT",
-      });
+      const slow = joined.query("select pg_sleep(0.1)", [], { timeoutMs: 0 });
+      await expect(slow).rejects.toMatchObject({ code: "SYS_TIMEOUT" });
       await expect(joined.authz.check(...check)).rejects.toMatchObject({
         code: "BIZ_TRANSACTION_CLOSED",
       });

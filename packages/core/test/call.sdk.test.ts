@@ -386,6 +386,17 @@ describe("onQuery", () => {
     expect(await postkit.probe.value("probe.echo", { p_text: "a" }, as())).toBe("a");
     expect((await warned).message).toContain("the hook is broken");
   });
+
+  it("does not end the process by failing later", async () => {
+    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    const broken = (): unknown => Promise.reject(new Error("the hook is broken"));
+    const postkit = open({ onQuery: broken });
+    expect(await postkit.probe.value("probe.echo", { p_text: "a" }, as())).toBe("a");
+    expect(await warned).toMatchObject({
+      code: "ON_QUERY",
+      message: expect.stringContaining("the hook is broken"),
+    });
+  });
 });
 
 describe("prepare", () => {

@@ -221,8 +221,10 @@ describe("a network that fails", () => {
       // Only its own statement: the other one goes on.
       await waitFor(async () => (await backends()).length === 1, { what: "the server to end it" });
       expect(await sleepers()).toHaveLength(1);
+      // Watched before it fails, which it may do sooner than this query answers.
+      const cancelled = expect(call).rejects.toMatchObject({ code: "57014", severity: "ERROR" });
       await db.super.query("select pg_cancel_backend($1)", [(await sleepers())[0]]);
-      await expect(call).rejects.toMatchObject({ code: "57014", severity: "ERROR" });
+      await cancelled;
     });
 
     it("in a transaction is cancelled on the server as well", async () => {

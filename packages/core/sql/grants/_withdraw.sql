@@ -18,6 +18,7 @@ begin
       and pg_get_userbyid(n.nspowner) <> p_grantee
   loop
     execute format('revoke all on all tables in schema %I from %s cascade', v_schema, v_grantee);
+    execute format('revoke all on all sequences in schema %I from %s cascade', v_schema, v_grantee);
     execute format('revoke all on all routines in schema %I from %s cascade', v_schema, v_grantee);
     execute format('revoke all on schema %I from %s cascade', v_schema, v_grantee);
   end loop;
