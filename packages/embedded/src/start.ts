@@ -77,11 +77,11 @@ export async function start(options: StartOptions = {}): Promise<EmbeddedServer>
 async function startThrowaway(options: StartOptions): Promise<EmbeddedServer> {
   const log = options.log ?? (() => {});
   const binaries = await locateBinaries({ version: options.version, log });
-  const folder = await createThrowawayFolder();
+  const durable = options.durable ?? false;
+  const folder = await createThrowawayFolder({ durable });
   try {
     const { dataDir } = folder;
     await createDataDirectory({ dataDir, binaries, password: options.password });
-    const durable = options.durable ?? false;
     const launched = await launchServer({
       options: { ...options, dataDir },
       binaries,

@@ -15,9 +15,17 @@ export interface ThrowawayFolder {
   remove(): Promise<void>;
 }
 
-/** Makes one in shared memory when at least 1 GB is free there, else in the temp folder. */
-export async function createThrowawayFolder(): Promise<ThrowawayFolder> {
-  const folder = await mkdtemp(join(await fastestFolder(), "postkit-pg-"));
+interface ThrowawayOptions {
+  /** Whether what is flushed in it must outlive the machine's memory. @defaultValue false */
+  readonly durable?: boolean;
+}
+
+/** Makes one in shared memory when at least 1 GB is free there, else in the temp folder; a durable one on disk. */
+export async function createThrowawayFolder({
+  durable = false,
+}: ThrowawayOptions = {}): Promise<ThrowawayFolder> {
+  const parent = durable ? diskFolder() : await fastestFolder();
+  const folder = await mkdtemp(join(parent, "postkit-pg-"));
   const janitor = spawnJanitor(folder);
   await giveToUnprivileged(folder);
   return {
@@ -27,6 +35,11 @@ export async function createThrowawayFolder(): Promise<ThrowawayFolder> {
       janitor?.stdin?.end();
     },
   };
+}
+
+/** The temp folder of many a Linux is in memory; this one is for files that outlive a restart. */
+function diskFolder(): string {
+  return process.platform === "linux" ? "/var/tmp" : tmpdir();
 }
 
 async function fastestFolder(): Promise<string> {

@@ -55,6 +55,7 @@ describe("a throw-away server", () => {
     await using durable = await start({ durable: true });
     expect(await setting(fast.url, "fsync")).toBe("off");
     expect(await setting(durable.url, "fsync")).toBe("on");
+    expect(await setting(durable.url, "data_directory")).not.toMatch(/^\/dev\/shm/);
   });
 
   it("takes settings", async () => {

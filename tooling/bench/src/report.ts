@@ -1,4 +1,5 @@
 import type { Measurement } from "./measure.ts";
+import { table } from "./table.ts";
 
 /** The measurements as a table for people. */
 export function report(measurements: readonly Measurement[]): string {
@@ -32,17 +33,4 @@ function microseconds(value: number): string {
 
 function ratio(value: number | undefined): string {
   return value === undefined ? "" : value.toFixed(2);
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const [head = []] = rows;
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

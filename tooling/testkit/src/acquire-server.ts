@@ -12,6 +12,8 @@ export interface AcquireOptions {
   version?: PostgresVersion;
   /** Settings of an embedded server. @defaultValue what tests need, statistics of statements among it */
   settings?: Readonly<Record<string, string | number>>;
+  /** Wants commits on disk: an embedded server in place of a container, whose data are in memory. @defaultValue false */
+  durable?: boolean;
 }
 
 /**
@@ -24,13 +26,14 @@ export async function acquireServer(options: AcquireOptions = {}): Promise<Acqui
   const url = process.env.POSTKIT_TEST_DATABASE_URL;
   if (insisted === "url" || (insisted === undefined && url)) return useUrl(url);
   if (insisted === "docker") return ownServer("docker", await startContainer(version));
-  if (insisted === undefined && (await dockerAnswers())) {
+  const { durable = false } = options;
+  if (insisted === undefined && !durable && (await dockerAnswers())) {
     const container = await startContainer(version).catch(warnAboutContainer);
     if (container) return ownServer("docker", container);
   }
   return ownServer(
     "embedded",
-    await start({ version, settings: options.settings ?? testSettings }),
+    await start({ version, durable, settings: options.settings ?? testSettings }),
   );
 }
 

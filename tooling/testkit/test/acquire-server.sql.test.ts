@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 
-import { acquireServer } from "@postkit/testkit";
+import { acquireServer, withClient } from "@postkit/testkit";
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
 
 import { dockerAnswers } from "../src/docker-ping.ts";
@@ -29,6 +29,16 @@ describe("acquireServer", () => {
     vi.stubEnv("DATABASE_URL", "postgres://127.0.0.1:1/never");
     await using server = await acquireServer();
     expect(server).toMatchObject({ kind: "url", url, version });
+  });
+
+  it("takes no container, whose data are in memory, for commits that are to last", async () => {
+    vi.stubEnv("POSTKIT_TEST_PG", "");
+    vi.stubEnv("POSTKIT_TEST_DATABASE_URL", "");
+    using _ = await engineAt(createHttpServer((_request, response) => response.end("OK")));
+    await using server = await acquireServer({ durable: true, settings: {} });
+    expect(server.kind).toBe("embedded");
+    const { rows } = await withClient(server.url, (client) => client.query("show fsync"));
+    expect(rows).toEqual([{ fsync: "on" }]);
   });
 
   it("refuses a kind or a version it does not know, and a kind without its URL", async () => {
