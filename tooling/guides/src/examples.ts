@@ -47,17 +47,20 @@ export async function writeExamples(
   examples: readonly Example[],
   { names, types }: { readonly names: readonly string[]; readonly types: string },
 ): Promise<void> {
-  const blocks = examples
-    .filter(({ language }) => language === "ts")
-    .map(
-      ({ code, line }) =>
-        `examples.push({ line: ${line}, run: async ({ ${names.join(", ")} }, gives) => {{\n${withExpectations(code)}\n}} });\n`,
-    );
+  const programs = examples.filter(({ language }) => language === "ts");
+  const blocks = programs.map(
+    ({ code, line }) =>
+      `examples.push({ line: ${line}, run: async ({ ${names.join(", ")} }, gives) => {{\n${withExpectations(code.replaceAll(typeImport, ""))}\n}} });\n`,
+  );
+  // Types cannot be imported inside a function.
+  const typeImports = new Set(programs.flatMap(({ code }) => code.match(typeImport) ?? []));
   const list =
     "export const examples: { line: number; run: (world: World, gives: Gives) => Promise<void> }[] = [];";
   await mkdir(new URL(".", path), { recursive: true });
-  await writeFile(path, [types, list, ...blocks].join("\n"));
+  await writeFile(path, [types, ...typeImports, list, ...blocks].join("\n"));
 }
+
+const typeImport = /^import type .+$/gm;
 
 /**
  * Code in which each statement that has a value as a comment behind it, or in the line below, hands both to `gives`:

@@ -1,0 +1,1 @@
+export { createWorkshop, type Gives, type Told, type Workshop } from "./workshop.ts";
