@@ -1,0 +1,5 @@
+do $$
+begin
+  perform queue.ensure_archive_partitions();
+end
+$$;
