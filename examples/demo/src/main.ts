@@ -1,143 +1,34 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { authz } from "@postkit/authz";
-import { createPostkit, isPostkitError, migrate } from "@postkit/core";
+import { createPostkit, migrate } from "@postkit/core";
+import { queue } from "@postkit/queue";
 import { openDemoDatabase } from "./database.ts";
+import { showJobs } from "./jobs.ts";
+import { showPermissions } from "./permissions.ts";
+import { say } from "./say.ts";
 
 const { values: flags } = parseArgs({ options: { "database-url": { type: "string" } } });
 const startedAt = performance.now();
+const modules = { authz, queue };
 
 await using database = await openDemoDatabase(flags["database-url"]);
 say(`PostgreSQL ${database.version} is up`);
 
 const { steps } = await migrate(database.ownerUrl, {
-  modules: [authz],
-  grantTo: [database.appRole],
+  modules,
+  grantTo: [{ role: database.appRole, kinds: ["app", "worker"] }],
 });
-say(
-  steps.length === 0
-    ? "authz was up to date"
-    : `authz migrated: ${steps.map(({ name }) => name).join(", ")}`,
-);
+for (const { module, name } of steps) say(`${module} migrated: ${name}`);
+if (steps.length === 0) say("authz and queue were up to date");
 
-const namespace = `demo-${process.pid}`;
 await using postkit = createPostkit({
   connectionString: database.appUrl,
-  namespace,
-  modules: { authz },
+  namespace: `demo-${process.pid}`,
+  prepare: true,
+  modules,
 });
 
-title("Groups, folders and what implies what");
-await postkit.authz.addHierarchy("doc", "edit", "read");
-await postkit.authz.grant("member", { resource: "team:eng", subject: "user:bob" });
-await postkit.authz.grant("edit", { resource: "folder:plans", subject: "team:eng#member" });
-await postkit.authz.grant("parent", { resource: "doc:roadmap", subject: "folder:plans" });
-say("  bob is in team:eng, which may edit folder:plans, and doc:roadmap is in there");
-await show("bob reads doc:roadmap", postkit.authz.check("user:bob", "read", "doc:roadmap"));
-await show("carol reads doc:roadmap", postkit.authz.check("user:carol", "read", "doc:roadmap"));
-
-title("Why");
-for (const user of ["user:bob", "user:carol"]) {
-  for (const line of await postkit.authz.explain(user, "read", "doc:roadmap")) say(`  ${line}`);
-}
-
-title("A grant that ends by itself");
-const readsRoadmap = ["user:carol", "read", "doc:roadmap"] as const;
-await postkit.transaction(async (tx) => {
-  const { rows } = await tx.query<{ at: Date }>("select now() + interval '1 second' as at");
-  const target = { resource: "doc:roadmap", subject: "user:carol" };
-  await tx.authz.grant("read", { ...target, expiresAt: rows[0]?.at });
-  await show("carol reads it for a second", tx.authz.check(...readsRoadmap));
-});
-await untilFalse(() => postkit.authz.check(...readsRoadmap));
-await show("carol reads it after that", postkit.authz.check(...readsRoadmap));
-
-title("The rows of the application's own table that bob may read");
-await postkit.transaction(async (tx) => {
-  await tx.query("create temp table docs (id int primary key, title text) on commit drop");
-  await tx.query("insert into docs select n, 'plan ' || n from generate_series(1, 1000) n");
-  await tx.authz.grantOnResources("read", {
-    resourceType: "doc",
-    resourceIds: ["7", "77", "777"],
-    subject: "team:eng#member",
-  });
-  await tx.authz.grant("parent", { resource: "doc:500", subject: "folder:plans" });
-  const { text, values } = tx.authz
-    .sqlFilter({
-      subject: "user:bob",
-      permission: "read",
-      type: "doc",
-      column: "d.id",
-      columnType: "integer",
-      mode: "set",
-    })
-    .toPg();
-  const page = `select d.title from docs d where ${text} order by d.id desc limit 3`;
-  const { rows } = await tx.query<{ title: string }>(page, values);
-  say(`  the newest 3 of 1000 plans: ${rows.map((row) => row.title).join(", ")}`);
-});
-
-title("In the transaction of the application");
-const order = { resource: "order:1", subject: "user:alice" };
-await postkit
-  .transaction(async (tx) => {
-    await tx.query("create temp table orders (id int primary key) on commit drop");
-    await tx.query("insert into orders (id) values (1)");
-    await tx.authz.grant("owner", order);
-    await show("inside: alice owns order:1", tx.authz.check("user:alice", "owner", "order:1"));
-    throw new Error("the payment was refused");
-  })
-  .catch((error: unknown) => say(`  rolled back: ${error instanceof Error ? error.message : ""}`));
-await show("after it: alice owns order:1", postkit.authz.check("user:alice", "owner", "order:1"));
-
-title("The same in plain SQL, from any language");
-const sql = "select authz.check('user', $1, 'read', 'doc', 'roadmap')";
-await postkit.transaction(async (tx) => {
-  await tx.query("select authz.set_tenant($1)", [namespace]);
-  const { rows } = await tx.query<{ check: boolean }>(sql, ["bob"]);
-  await show(sql, Promise.resolve(rows[0]?.check === true));
-});
-
-title("Another tenant sees nothing");
-const other = postkit.withNamespace(`${namespace}-other`);
-await show("bob reads doc:roadmap there", other.authz.check("user:bob", "read", "doc:roadmap"));
-
-title("Mistakes have codes");
-await postkit.authz
-  .grant("member", { resource: "team:eng", subject: "team:eng" })
-  .catch((error: unknown) => {
-    if (isPostkitError(error, "authz.BIZ_SELF_MEMBERSHIP"))
-      say(`  ${error.code}: ${error.message}`);
-    else throw error;
-  });
-
-title("Who did what, and why");
-const admin = postkit.withActor({ actorId: "user:root", reason: "ticket 42" });
-await admin.authz.revoke("member", { resource: "team:eng", subject: "user:bob" });
-await show("bob reads doc:roadmap now", postkit.authz.check("user:bob", "read", "doc:roadmap"));
-for (const event of await postkit.authz.getAuditEvents({ limit: 2 })) {
-  const { eventType, resource, relation, subject, actorId, reason } = event;
-  const who = actorId === null ? "" : `  by ${actorId}, ${reason}`;
-  const to = `${subject.type}:${subject.id}${subject.relation === undefined ? "" : `#${subject.relation}`}`;
-  say(`  ${eventType}  ${resource.type}:${resource.id} ${relation} ${to}${who}`);
-}
+await showPermissions(postkit);
+await showJobs(postkit);
 
 say(`\nDone in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s. Next: npm test`);
-
-/** Asks again until the answer is no, for ten seconds at most. */
-async function untilFalse(ask: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while ((await ask()) && performance.now() < deadline) await delay(50);
-}
-
-function title(text: string): void {
-  say(`\n${text}`);
-}
-
-async function show(question: string, answer: Promise<boolean>): Promise<void> {
-  say(`  ${question.padEnd(30)} ${(await answer) ? "yes" : "no"}`);
-}
-
-function say(text: string): void {
-  console.log(text);
-}

@@ -2,11 +2,11 @@ import { pgbouncerAvailable, startPgbouncer, withClient } from "@postkit/testkit
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 import { installCommand, type InstalledCommand, type Outcome } from "./support/command.ts";
-import { authzSetting, ledgerSetting } from "./support/setting.ts";
+import { authzSetting, ledgerSetting, modulesSetting } from "./support/setting.ts";
 
 let command: InstalledCommand;
 beforeAll(async () => {
-  command = await installCommand(["authz"]);
+  command = await installCommand(["authz", "queue"]);
 });
 afterAll(() => command[Symbol.asyncDispose]());
 
@@ -28,6 +28,32 @@ describe.concurrent("postkit grant", () => {
     await expect(app.query(checkCall)).rejects.toMatchObject({ code: "42501" });
     const again = await setting.postkit("grant", appRole, "--revoke", "--json");
     expect(again).toMatchObject({ code: 0, json: { role: appRole, revoked: false } });
+  });
+
+  it("gives each kind of role what it needs of queue", async () => {
+    await using setting = await modulesSetting(command);
+    const { appRole, app } = setting.db;
+    const outcomeOf = (call: string) =>
+      app.query(`select ${call}`).then(
+        () => "done",
+        (error: { code?: string }) => error.code,
+      );
+    const push = `queue.push('acme', 'email', '{}') from queue.set_tenant('acme')`;
+    const maintain = "queue.maintain()";
+    const pullGlobal = "queue.pull_global(array['email'])";
+    const dropPartitions = "queue.drop_archive_partitions()";
+    const calls = [push, maintain, pullGlobal, dropPartitions];
+    const outcomes = () => Promise.all(calls.map(outcomeOf));
+    const refused = "42501";
+    await expect(outcomes()).resolves.toEqual([refused, refused, refused, refused]);
+    expect(await setting.postkit("grant", appRole)).toMatchObject({ code: 0 });
+    await expect(outcomes()).resolves.toEqual(["done", refused, refused, refused]);
+    expect(await setting.postkit("grant", appRole, "--worker")).toMatchObject({ code: 0 });
+    await expect(outcomes()).resolves.toEqual(["done", "done", "done", refused]);
+    expect(await setting.postkit("grant", appRole, "--maintenance")).toMatchObject({ code: 0 });
+    await expect(outcomes()).resolves.toEqual(["done", "done", "done", "done"]);
+    expect(await setting.postkit("grant", appRole, "--revoke")).toMatchObject({ code: 0 });
+    await expect(outcomes()).resolves.toEqual([refused, refused, refused, refused]);
   });
 
   it("can be part of migrating", async () => {
@@ -101,6 +127,32 @@ describe.concurrent("postkit doctor", () => {
       { level: "ok", name: "owner", message: `${ownerRole} owns the schemas` },
       { level: "ok", name: "grants", message: `${appRole} has all of app` },
     ]);
+  });
+
+  it("finds a database with several modules in order, and tells what a role has lost of any", async () => {
+    await using setting = await modulesSetting(command);
+    const { appRole, owner } = setting.db;
+    await setting.postkit("grant", appRole, "--worker");
+    const healthy = await setting.postkit("doctor", "--json");
+    expect(healthy.code).toBe(0);
+    for (const name of ["authz", "queue"]) {
+      const upToDate = { level: "ok", name, message: "up to date at 0001_init" };
+      expect(checkNamed(healthy, name)).toEqual(upToDate);
+    }
+    expect(checkNamed(healthy, "grants")).toEqual({
+      level: "ok",
+      name: "grants",
+      message: `${appRole} has all of app, worker`,
+    });
+    const asApp = await setting.postkitAsApp("doctor", "--json");
+    expect(checkNamed(asApp, "grants")).toMatchObject({ level: "ok" });
+    await owner.query(`revoke execute on function queue.maintain(interval) from ${appRole}`);
+    const told = await setting.postkit("doctor", "--json");
+    expect(told.code).toBe(1);
+    expect(checkNamed(told, "grants")).toMatchObject({
+      level: "fail",
+      message: `${appRole} lacks execute on function queue.maintain`,
+    });
   });
 
   it("prints a line for each check and what to do, for people", async () => {

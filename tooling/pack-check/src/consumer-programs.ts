@@ -4,6 +4,23 @@ const uses: Readonly<Record<string, string>> = {
   await postkit.authz.grant("read", { resource: "doc:1", subject: "user:a" });
   if (!(await postkit.authz.check("user:a", "read", "doc:1"))) throw new Error("not granted");
   if (await postkit.authz.check("user:b", "read", "doc:1")) throw new Error("granted to another");`,
+  queue: `
+  const { pendingJobs, runJobs } = await import("@postkit/queue/testing");
+  await postkit.queue.push("email", { to: "a" });
+  const job = await postkit.queue.pull("email");
+  if (job === null) throw new Error("nothing was pushed");
+  await postkit.queue.ack(job);
+  await postkit.queue.pushBatch("email", [{ to: "b" }, { to: "c" }]);
+  const { done } = await runJobs(postkit.queue, "email", () => {}, { max: 1 });
+  if (done.length !== 1) throw new Error("nothing was run");
+  let worked = () => {};
+  const isWorked = new Promise((resolve) => (worked = () => resolve(undefined)));
+  const worker = postkit.queue.work("email", async ({ attempts }) => {
+    if (attempts === 1) worked();
+  });
+  await isWorked;
+  await worker.drain();
+  if ((await pendingJobs(postkit.queue, "email")).length > 0) throw new Error("a job is left");`,
 };
 
 export function esmProgram(module: string): string {

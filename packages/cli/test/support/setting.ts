@@ -1,11 +1,12 @@
 import { authz } from "@postkit/authz";
 import { migrate, type PostkitModule } from "@postkit/core";
+import { queue } from "@postkit/queue";
 import { createTestDatabase, type TestDatabase, withClient } from "@postkit/testkit";
 
 import type { InstalledCommand, Outcome, Project } from "./command.ts";
 import { type FixtureModule, installFixture, ledger, moduleOf } from "./fixture-module.ts";
 
-/** A project with one module and a database of its own that belongs to the owner role. */
+/** A project with modules and a database of its own that belongs to the owner role. */
 export interface Setting extends AsyncDisposable {
   readonly project: Project;
   readonly db: TestDatabase;
@@ -28,7 +29,7 @@ export async function ledgerSetting(
 ): Promise<Setting> {
   const project = await command.createProject();
   await installFixture(project, module);
-  return settingOf(project, isMigrated ? moduleOf(module) : undefined);
+  return settingOf(project, isMigrated ? [moduleOf(module)] : []);
 }
 
 /** With authz from the workspace. */
@@ -36,14 +37,18 @@ export async function authzSetting(
   command: InstalledCommand,
   { isMigrated = false }: SettingOptions = {},
 ): Promise<Setting> {
-  return settingOf(await command.createProject(["authz"]), isMigrated ? authz : undefined);
+  return settingOf(await command.createProject(["authz"]), isMigrated ? [authz] : []);
 }
 
-async function settingOf(project: Project, migrated: PostkitModule | undefined): Promise<Setting> {
+/** With authz and queue from the workspace, all steps applied. */
+export async function modulesSetting(command: InstalledCommand): Promise<Setting> {
+  return settingOf(await command.createProject(["authz", "queue"]), [authz, queue]);
+}
+
+async function settingOf(project: Project, modules: readonly PostkitModule[]): Promise<Setting> {
   const db = await createTestDatabase();
   // By hand and not with a template of the test kit: that gives access to the application's role.
-  if (migrated !== undefined)
-    await withClient(db.ownerUrl, (owner) => migrate(owner, { modules: [migrated] }));
+  if (modules.length > 0) await withClient(db.ownerUrl, (owner) => migrate(owner, { modules }));
   const runOn =
     (url: string) =>
     (...args: string[]) =>
