@@ -191,7 +191,7 @@ class Play {
       case "heartbeat_batch": {
         const pulls = this.#held(one.pulls);
         const said = await this.#statuses(one.call, pulls, { p_timeout: `${one.hours} hours` });
-        return { said, expected: pulls.map((pull) => model.heartbeat(pull, one.hours)) };
+        return { said, expected: model.heartbeat(pulls, one.hours) };
       }
       case "tick_timeouts": {
         const rows = await this.#rows<{ job_id: string }>(one.call);

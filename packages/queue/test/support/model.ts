@@ -225,11 +225,15 @@ export class Model {
     if (job) job.expiresAt += hours * hourMs;
   }
 
-  heartbeat(pull: number, hours: number): string {
-    const job = this.pulls[pull];
-    if (job === undefined || !this.isHeld(pull)) return "stale";
-    job.expiresAt = this.#now() + hours * hourMs;
-    return job.isCancelRequested ? "cancel_requested" : "held";
+  /** All get the same deadline. */
+  heartbeat(pulls: readonly number[], hours: number): string[] {
+    const expiresAt = this.#now() + hours * hourMs;
+    return pulls.map((pull) => {
+      const job = this.pulls[pull];
+      if (job === undefined || !this.isHeld(pull)) return "stale";
+      job.expiresAt = expiresAt;
+      return job.isCancelRequested ? "cancel_requested" : "held";
+    });
   }
 
   /** The ids of those whose time is over. */
