@@ -261,7 +261,7 @@ class Play {
     );
   }
 
-  /** Ids are what they are, but rise in the order in which the jobs were taken in, where no keys were taken before. */
+  /** Ids are what they are, but rise in the order in which the jobs were taken in. */
   #pushed(jobs: readonly NewJob[], ids: readonly (string | null)[]): Outcome {
     const model = this.#model;
     const admitted = model.admit(jobs);
@@ -276,7 +276,7 @@ class Play {
       said: { taken: ids.map((id) => id !== null), drawn, isNew: (rising[0] ?? Infinity) > known },
       expected: {
         taken: jobs.map((_, index) => admitted.includes(index)),
-        drawn: jobs.some(({ key }) => key !== null) ? drawn : rising,
+        drawn: rising,
         isNew: true,
       },
     };
