@@ -12,7 +12,7 @@ import {
   type Session,
 } from "./support/session.ts";
 
-const histories = Number(process.env["POSTKIT_TEST_HISTORIES"] ?? 150);
+const histories = Number(process.env["POSTKIT_TEST_HISTORIES"] ?? 400);
 const seed = Number(process.env["POSTKIT_TEST_SEED"] ?? Date.now() % 2 ** 31);
 
 const archivedQueue = "kept";

@@ -17,7 +17,7 @@ import {
 /** How often a race is run whose outcome is open. */
 const rounds = Number(process.env["POSTKIT_TEST_ROUNDS"] ?? 100);
 /** How often a heartbeat tries to make a rightful settlement stale. */
-const beats = Number(process.env["POSTKIT_TEST_BEATS"] ?? 400);
+const beats = Number(process.env["POSTKIT_TEST_BEATS"] ?? 1000);
 
 let db: TestDatabase;
 let one: Session;

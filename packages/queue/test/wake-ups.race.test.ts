@@ -8,7 +8,7 @@ import { openSession } from "./support/session.ts";
 import { gate, openWorks, record, type Works, present } from "./support/works.ts";
 
 /** More of them find rarer races: `POSTKIT_TEST_WAKE_UPS=100000`. */
-const rounds = Number(process.env["POSTKIT_TEST_WAKE_UPS"] ?? 2_000);
+const rounds = Number(process.env["POSTKIT_TEST_WAKE_UPS"] ?? 3_000);
 /** Each on a database of its own, since a transaction under way keeps all workers of its database looking for jobs. */
 const lanes = 5;
 const deadlineMs = 5_000;
