@@ -3934,13 +3934,127 @@ begin
 end
 $$;
 
+-- leases/_pick.sql
+-- queue._pick: locks the next jobs of a queue, in the order of priority and then of time.
+--
+-- Jobs that came back are before the new ones of their priority, in the order in which they did. Deferred jobs that are
+-- due are taken from where they are, so that none waits for anybody to move it. Plans are pinned: statistics of tables
+-- that fill and empty within seconds are always wrong. Without sorts, an order leaves one index only.
+--
+-- Ranges within one rank and those over several are looked through apart: before 18, a scan that only a pair of rank and
+-- position ends goes on to the end of the rank.
+--
+-- Takes    p_limit       the most jobs, 1 or more
+--          p_visibility  how long they are to be the worker's; null for the setting of the queue
+-- Returns  where they are in queue.ready and in queue.deferred, null when the queue is paused or has none; when they are
+--          taken, and until when
+create function queue._pick(
+  p_namespace text,
+  p_queue text,
+  p_limit int,
+  p_visibility interval,
+  out ready tid[],
+  out deferred tid[],
+  out taken_at timestamptz,
+  out expires_at timestamptz
+)
+language plpgsql
+volatile
+security invoker
+set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
+as $$
+declare
+  v_visibility interval;
+  v_is_paused boolean;
+  v_has_due boolean;
+  v_known_ranks int[];
+  v_floor queue.floors;
+  v_ranks int[];
+begin
+  taken_at := clock_timestamp();
+  select coalesce(p_visibility, q.default_visibility_timeout, n.default_visibility_timeout, g.default_visibility_timeout),
+    q.paused_at is not null or n.paused_at is not null,
+    (
+      select d.run_at
+      from queue.deferred d
+      where d.namespace = p_namespace and d.queue = p_queue and d.run_at <= taken_at
+      order by d.run_at
+      limit 1
+    ) is not null,
+    array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = p_queue)
+  into v_visibility, v_is_paused, v_has_due, v_known_ranks
+  from queue.config g
+  left join queue.config n on n.namespace = p_namespace and n.queue = ''
+  left join queue.config q on q.namespace = p_namespace and q.queue = p_queue
+  where g.namespace = 'global' and g.queue = '';
+  if v_is_paused then
+    return;
+  end if;
+
+  v_floor := queue._floor(p_namespace, p_queue);
+  if v_has_due then
+    select p.ready, p.deferred, p.ranks
+    into ready, deferred, v_ranks
+    from queue._pick_with_due(p_namespace, p_queue, p_limit, taken_at, v_floor) p;
+  else
+    deferred := '{}';
+    select coalesce(array_agg(p.place), '{}'), array[min(p.rank), max(p.rank)]
+    into ready, v_ranks
+    from (
+      select coalesce(o.place, w.place) as place, coalesce(o.rank, w.rank) as rank
+      from unnest(v_floor.from_ranks, v_floor.from_positions, v_floor.to_ranks, v_floor.to_positions)
+        f (from_rank, from_position, to_rank, to_position)
+      left join lateral (
+        select r.ctid as place, r.rank
+        from queue.ready r
+        where f.from_rank = f.to_rank
+          and r.namespace = p_namespace
+          and r.queue = p_queue
+          and r.rank = f.to_rank
+          and r.position > f.from_position
+          and r.position < f.to_position
+        order by r.rank, r.position
+        limit p_limit
+        for update skip locked
+      ) o on true
+      left join lateral (
+        select r.ctid as place, r.rank
+        from queue.ready r
+        where f.from_rank < f.to_rank
+          and r.namespace = p_namespace
+          and r.queue = p_queue
+          and (r.rank, r.position) > (f.from_rank, f.from_position)
+          and r.rank < f.to_rank
+        order by r.rank, r.position
+        limit p_limit
+        for update skip locked
+      ) w on true
+      where o.place is not null or w.place is not null
+      limit p_limit
+    ) p;
+  end if;
+  if ready = '{}' and deferred = '{}' then
+    ready := null;
+    deferred := null;
+    return;
+  end if;
+  if ready <> '{}' and not v_known_ranks @> v_ranks then
+    perform queue._note_lanes(p_namespace, p_queue, v_ranks);
+  end if;
+  expires_at := taken_at + v_visibility;
+end
+$$;
+
 -- leases/_lease.sql
 -- queue._lease: hands jobs that are locked to a worker.
 --
 -- Scans by index are off, so that rows are reached by their places and by nothing else, whatever statistics say.
 --
 -- Takes    p_ready, p_deferred  where the jobs are in these tables
--- Returns  the jobs as they are now, in the order in which they are to run
+-- Returns  the leases, in the order in which the jobs are to run
 create function queue._lease(
   p_namespace text,
   p_queue text,
@@ -3950,7 +4064,7 @@ create function queue._lease(
   p_now timestamptz,
   p_expires_at timestamptz
 )
-returns setof queue.jobs
+returns setof queue.leases
 language plpgsql
 volatile
 security invoker
@@ -3972,8 +4086,10 @@ begin
       returning d.*
     ),
     taken as (
-      select r.id, r.rank, least(r.position, 0) as turn, r.attempts, r.max_attempts, r.payload, r.unique_key, r.tags,
-        r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of, r.reason, r.scheduled_at, r.created_at
+      -- Ready ones are in the order of their positions; next to deferred ones, the new ones are in that of their times.
+      select r.id, r.rank, case when p_deferred = '{}' then r.position else least(r.position, 0) end as turn, r.attempts,
+        r.max_attempts, r.payload, r.unique_key, r.tags, r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of,
+        r.reason, r.scheduled_at, r.created_at
       from from_ready r
       union all
       select d.id, -d.priority, 0, d.attempts, d.max_attempts, d.payload, d.unique_key, d.tags, d.metadata, d.error,
@@ -3989,23 +4105,12 @@ begin
       p_worker_id, p_now, p_expires_at, t.scheduled_at, t.created_at
     from taken t
     order by t.rank, t.turn, coalesce(t.scheduled_at, t.created_at), t.id
-    returning l.id, l.namespace, l.queue, l.payload, l.priority, coalesce(l.scheduled_at, l.created_at), 'running',
-      l.attempts, l.max_attempts, l.worker_id, l.locked_at, l.expires_at, null::timestamptz, l.error, l.unique_key,
-      coalesce(l.tags, '{}'), l.metadata, l.actor_id, l.request_id, l.on_behalf_of, l.reason, l.created_at, l.locked_at,
-      l.fence;
+    returning l.*;
 end
 $$;
 
 -- leases/_pull.sql
--- queue._pull: takes jobs of queues for a worker, queue by queue in the order given, and there in the order of priority
--- and then of time.
---
--- Jobs that came back are before the new ones of their priority, in the order in which they did. Deferred jobs that are
--- due are taken from where they are, so that none waits for anybody to move it. Plans are pinned: statistics of tables
--- that fill and empty within seconds are always wrong. Without sorts, an order leaves one index only.
---
--- Ranges within one rank and those over several are looked through apart: before 18, a scan that only a pair of rank and
--- position ends goes on to the end of the rank.
+-- queue._pull: takes jobs of queues for a worker, queue by queue in the order given, and there as queue._pick does.
 --
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are the worker's; null for the setting of each queue
@@ -4016,95 +4121,81 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
 as $$
 declare
   v_room int := p_limit;
   v_count int;
   v_queue text;
-  v_now timestamptz;
-  v_visibility interval;
-  v_is_paused boolean;
-  v_has_due boolean;
-  v_known_ranks int[];
-  v_floor queue.floors;
-  v_ranks int[];
-  v_ready tid[];
-  v_deferred tid[];
+  v_picked record;
 begin
   foreach v_queue in array p_queues loop
-    v_now := clock_timestamp();
-    select coalesce(p_visibility, q.default_visibility_timeout, n.default_visibility_timeout, g.default_visibility_timeout),
-      q.paused_at is not null or n.paused_at is not null,
-      (
-        select d.run_at
-        from queue.deferred d
-        where d.namespace = p_namespace and d.queue = v_queue and d.run_at <= v_now
-        order by d.run_at
-        limit 1
-      ) is not null,
-      array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = v_queue)
-    into v_visibility, v_is_paused, v_has_due, v_known_ranks
-    from queue.config g
-    left join queue.config n on n.namespace = p_namespace and n.queue = ''
-    left join queue.config q on q.namespace = p_namespace and q.queue = v_queue
-    where g.namespace = 'global' and g.queue = '';
-    continue when v_is_paused;
-
-    v_floor := queue._floor(p_namespace, v_queue);
-    if v_has_due then
-      select p.ready, p.deferred, p.ranks
-      into v_ready, v_deferred, v_ranks
-      from queue._pick_with_due(p_namespace, v_queue, v_room, v_now, v_floor) p;
-    else
-      v_deferred := '{}';
-      select coalesce(array_agg(p.place), '{}'), array[min(p.rank), max(p.rank)]
-      into v_ready, v_ranks
-      from (
-        select coalesce(o.place, w.place) as place, coalesce(o.rank, w.rank) as rank
-        from unnest(v_floor.from_ranks, v_floor.from_positions, v_floor.to_ranks, v_floor.to_positions)
-          f (from_rank, from_position, to_rank, to_position)
-        left join lateral (
-          select r.ctid as place, r.rank
-          from queue.ready r
-          where f.from_rank = f.to_rank
-            and r.namespace = p_namespace
-            and r.queue = v_queue
-            and r.rank = f.to_rank
-            and r.position > f.from_position
-            and r.position < f.to_position
-          order by r.rank, r.position
-          limit v_room
-          for update skip locked
-        ) o on true
-        left join lateral (
-          select r.ctid as place, r.rank
-          from queue.ready r
-          where f.from_rank < f.to_rank
-            and r.namespace = p_namespace
-            and r.queue = v_queue
-            and (r.rank, r.position) > (f.from_rank, f.from_position)
-            and r.rank < f.to_rank
-          order by r.rank, r.position
-          limit v_room
-          for update skip locked
-        ) w on true
-        where o.place is not null or w.place is not null
-        limit v_room
-      ) p;
-    end if;
-    continue when v_ready = '{}' and v_deferred = '{}';
-    if v_ready <> '{}' and not v_known_ranks @> v_ranks then
-      perform queue._note_lanes(p_namespace, v_queue, v_ranks);
-    end if;
+    v_picked := queue._pick(p_namespace, v_queue, v_room, p_visibility);
+    continue when v_picked.ready is null;
     return query
-      select l.*
-      from queue._lease(p_namespace, v_queue, v_ready, v_deferred, p_worker_id, v_now, v_now + v_visibility) l;
+      select l.id, l.namespace, l.queue, l.payload, l.priority, coalesce(l.scheduled_at, l.created_at), 'running', l.attempts,
+        l.max_attempts, l.worker_id, l.locked_at, l.expires_at, null::timestamptz, l.error, l.unique_key,
+        coalesce(l.tags, '{}'), l.metadata, l.actor_id, l.request_id, l.on_behalf_of, l.reason, l.created_at, l.locked_at,
+        l.fence
+      from queue._lease(
+        p_namespace, v_queue, v_picked.ready, v_picked.deferred, p_worker_id, v_picked.taken_at, v_picked.expires_at
+      ) l;
     get diagnostics v_count = row_count;
     v_room := v_room - v_count;
     exit when v_room = 0;
+  end loop;
+end
+$$;
+
+-- leases/_pull_json.sql
+-- queue._pull_json: takes jobs as queue._pull does, as JSON.
+--
+-- It is written out, since to_json would look up the type of each column again for each job.
+--
+-- Returns  objects with the columns of queue.jobs that a worker wants, but those that are null, with commas between; null
+--          when there are none
+create function queue._pull_json(
+  p_namespace text,
+  p_queues text[],
+  p_limit int,
+  p_worker_id text,
+  p_visibility interval,
+  out jobs text,
+  out count int
+)
+language plpgsql
+volatile
+security invoker
+set search_path = queue, pg_temp
+as $$
+declare
+  v_queue text;
+  v_picked record;
+  v_constant text;
+  v_jobs text;
+  v_count int;
+begin
+  count := 0;
+  foreach v_queue in array p_queues loop
+    v_picked := queue._pick(p_namespace, v_queue, p_limit - count, p_visibility);
+    continue when v_picked.ready is null;
+    v_constant := concat(',"queue":', to_json(v_queue), ',"visibility_timeout_at":', to_json(v_picked.expires_at));
+    select string_agg(
+        concat(
+          '{"id":"', l.id, '","fence_token":"', l.fence, '","payload":', l.payload, ',"priority":', l.priority,
+          ',"attempts":', l.attempts, ',"max_attempts":', l.max_attempts, ',"created_at":', to_json(l.created_at),
+          ',"scheduled_at":' || to_json(l.scheduled_at)::text, ',"error":' || to_json(l.error)::text,
+          ',"unique_key":' || to_json(l.unique_key)::text, ',"tags":' || to_json(l.tags)::text, ',"metadata":' || l.metadata::text,
+          ',"actor_id":' || to_json(l.actor_id)::text, ',"request_id":' || to_json(l.request_id)::text,
+          ',"on_behalf_of":' || to_json(l.on_behalf_of)::text, ',"reason":' || to_json(l.reason)::text, v_constant, '}'
+        ), ','
+      ), count(*)
+    into v_jobs, v_count
+    from queue._lease(
+      p_namespace, v_queue, v_picked.ready, v_picked.deferred, p_worker_id, v_picked.taken_at, v_picked.expires_at
+    ) l;
+    jobs := concat_ws(',', jobs, v_jobs);
+    count := count + v_count;
+    exit when count = p_limit;
   end loop;
 end
 $$;
@@ -4254,6 +4345,7 @@ security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_memoize = off
 as $$
 begin
   return array(
@@ -4283,6 +4375,7 @@ security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_memoize = off
 as $$
 begin
   return array(
@@ -4793,7 +4886,9 @@ $$;
 
 -- leases/_exchanged.sql
 -- queue._exchanged: the answer of queue.settle_and_pull.
-create function queue._exchanged(p_jobs json, p_stale bigint[], p_due_at timestamptz)
+--
+-- Takes    p_jobs  objects of JSON with commas between
+create function queue._exchanged(p_jobs text, p_stale bigint[], p_due_at timestamptz)
 returns json
 language plpgsql
 volatile
@@ -4801,12 +4896,13 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 begin
-  return json_build_object(
-    'jobs', coalesce(p_jobs, '[]'),
-    'stale', p_stale::text[],
-    'due_in_ms', case
-      when p_due_at is not null then greatest(0, ceil(extract(epoch from p_due_at - clock_timestamp()) * 1000))
-    end
+  return concat(
+    '{"jobs":[', p_jobs, '],"stale":', to_json(p_stale::text[]), ',"due_in_ms":',
+    case
+      when p_due_at is null then 'null'
+      else greatest(0, ceil(extract(epoch from p_due_at - clock_timestamp()) * 1000))::text
+    end,
+    '}'
   );
 end
 $$;
@@ -4818,9 +4914,10 @@ $$;
 --          p_limit      the most jobs to take, 0 to 1000
 --          p_job_ids, p_fences  of jobs that are done, at most 1000
 -- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000}: the jobs that were taken with columns of queue.jobs, id and
---          fence_token as text; the ids of those that were not held any more and so are not done; and, when fewer jobs
---          were taken than asked for, how long it is until the next deferred one of these queues, null when there is none.
---          One that is due and was not taken does not count: its queue is paused, or somebody else is just taking it
+--          fence_token as text, without those that are null, and without scheduled_at where it is created_at; the ids of
+--          those that were not held any more and so are not done; and, when fewer jobs were taken than asked for, how
+--          long it is until the next deferred one of these queues, null when there is none. One that is due and was not
+--          taken does not count: its queue is paused, or somebody else is just taking it
 -- Raises   what queue.pull_any and queue.ack_batch raise, but FENCE_STALE
 -- Writes   queue.leases, queue.ready, queue.deferred, queue.archive, queue.unique_keys
 -- Example  select queue.settle_and_pull('acme', array['email'], 100, 'worker-1', '1 minute', array[42], array[1007]);
@@ -4841,7 +4938,7 @@ set search_path = queue, pg_temp
 as $$
 declare
   v_stale bigint[] := '{}';
-  v_jobs json;
+  v_jobs text;
   v_count int := 0;
   v_now timestamptz;
   v_due_at timestamptz;
@@ -4857,14 +4954,9 @@ begin
   end if;
   v_now := clock_timestamp();
   if p_limit > 0 then
-    select json_agg(j), count(*)
+    select p.jobs, p.count
     into v_jobs, v_count
-    from (
-      select p.id::text, p.fence_token::text, p.queue, p.payload, p.priority, p.attempts, p.max_attempts, p.scheduled_at,
-        p.created_at, p.visibility_timeout_at, p.error, p.unique_key, p.tags, p.metadata, p.actor_id, p.request_id,
-        p.on_behalf_of, p.reason
-      from queue._pull(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p
-    ) j;
+    from queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p;
   end if;
   if v_count < p_limit then
     v_due_at := queue._next_due(p_namespace, p_queues, v_now);
@@ -5033,7 +5125,7 @@ $$;
 --
 -- Takes    p_queues, p_limit, p_after as queue.pull_global, a limit of 0 among them
 --          p_namespaces, p_job_ids, p_fences  of jobs that are done, at most 1000
--- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with their namespace
+-- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with all columns and namespace
 -- Raises   what queue.pull_global raises · VAL_ACK_BATCH_LENGTH (22023) · VAL_JOB_ID_NULL (22004)
 --          · VAL_FENCE_NULL (22004) · VAL_ACK_BATCH_DUPLICATE_JOB (22023)
 -- Writes   queue.leases, queue.ready, queue.deferred, queue.archive, queue.unique_keys
@@ -5058,7 +5150,7 @@ declare
   v_maintenance text := current_setting('postkit.maintenance', true);
   v_settled record;
   v_stale bigint[] := '{}';
-  v_jobs json;
+  v_jobs text;
   v_count int := 0;
   v_now timestamptz;
   v_due_at timestamptz;
@@ -5084,7 +5176,7 @@ begin
   end loop;
   v_now := clock_timestamp();
   if p_limit > 0 then
-    select json_agg(j), count(*)
+    select string_agg(to_json(j)::text, ','), count(*)
     into v_jobs, v_count
     from (
       select p.namespace, p.id::text, p.fence_token::text, p.queue, p.payload, p.priority, p.attempts, p.max_attempts,

@@ -86,6 +86,7 @@ export function bigint(value: string | number | bigint | null): CastParameter {
 const bigintMax = 2n ** 63n - 1n;
 
 function bigintText(value: string | number | bigint): string {
+  if (typeof value === "string" && /^\d{1,18}$/.test(value)) return value;
   if (isWhole(value)) {
     const whole = BigInt(value);
     if (whole <= bigintMax && whole >= -bigintMax - 1n) return whole.toString();

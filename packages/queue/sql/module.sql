@@ -141,8 +141,10 @@
 \ir floors/_advance_lanes.sql
 \ir floors/_advance_floors.sql
 \ir leases/_pick_with_due.sql
+\ir leases/_pick.sql
 \ir leases/_lease.sql
 \ir leases/_pull.sql
+\ir leases/_pull_json.sql
 \ir leases/pull.sql
 \ir leases/pull_batch.sql
 \ir leases/pull_any.sql

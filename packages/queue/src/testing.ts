@@ -84,10 +84,12 @@ export async function runJobs<const Q extends QueueRef | readonly QueueRef[], H 
   const failed: FailedAttempt[] = [];
   const dead: FailedAttempt[] = [];
   for (let count = 0; count < max; count += 1) {
-    const [job] = (await backend.exchange([], 1)).jobs;
-    if (job === undefined) break;
+    const [row] = (await backend.exchange([], 1)).jobs;
+    if (row === undefined) break;
+    const running = new RunningJob(row, backend.namespace, performance.now());
+    const { job } = running;
     const end = await new Promise<JobEnd>((resolve) => {
-      run(new RunningJob(job, performance.now()), resolve);
+      run(running, resolve);
     });
     if (await isDead(backend, job, end)) dead.push({ job, error: end.error });
     else if (end.error === undefined && end.message === undefined) done.push(job);

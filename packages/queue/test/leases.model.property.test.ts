@@ -303,7 +303,8 @@ class Play {
       id: job.id,
       queue: job.queue,
       attempts: job.attempts,
-      error: job.error,
+      // JSON leaves it out.
+      error: job.error ?? null,
     }));
     return { said: [...seen, areRising], expected: [...expected, true] };
   }

@@ -535,6 +535,63 @@ describe("settle_and_pull", () => {
     });
   });
 
+  it("writes all that is known of a job, whatever is in it and whatever the session's formats are", async () => {
+    const odd = 'a "quoted" \\ text,\n{"b": [null]} \u0001 ü 💥';
+    await app.query("begin");
+    await app.call("set_actor", {
+      p_actor_id: odd,
+      p_request_id: odd,
+      p_on_behalf_of: odd,
+      p_reason: odd,
+    });
+    const name = '"q" \\ ü';
+    const id = await app.push(name, {
+      p_payload: JSON.stringify({ text: odd, null: null, "": [] }),
+      p_priority: -7,
+      p_max_attempts: 4,
+      p_run_at: "2001-02-03T04:05:06.789012Z",
+      p_unique_key: name,
+      p_tags: [odd, ""],
+      p_metadata: JSON.stringify([odd, null]),
+    });
+    await app.query("commit");
+    const first = await app.pull(name);
+    await app.call("nack", { ...held(first), p_error: odd, p_backoff: "0" });
+    await app.query("set timezone = 'Asia/Kathmandu'");
+    await app.query("set datestyle = 'SQL'");
+    const { jobs } = await step({ p_queues: [name] });
+    await app.query("reset datestyle");
+    const { rows } = await app.query<{ job: object }>(
+      `select to_jsonb(j) || jsonb_build_object('id', j.id::text, 'fence_token', j.fence_token::text) as job
+       from queue.get_job($1, $2) j`,
+      [tenant, id],
+    );
+    expect(rows[0]?.job).toMatchObject(present(jobs[0]));
+    expect(jobs[0]).toMatchObject({
+      error: odd,
+      tags: [odd, ""],
+      reason: odd,
+      metadata: [odd, null],
+    });
+    expect(Object.keys(present(jobs[0]))).toHaveLength(18);
+  });
+
+  it("leaves out what is null", async () => {
+    await app.push("q", { p_payload: "null" });
+    const { jobs } = await step();
+    expect(Object.keys(present(jobs[0])).toSorted()).toEqual([
+      "attempts",
+      "created_at",
+      "fence_token",
+      "id",
+      "max_attempts",
+      "payload",
+      "priority",
+      "queue",
+      "visibility_timeout_at",
+    ]);
+  });
+
   it("tells which were not held any more, and takes and ends the rest", async () => {
     await app.call("push_batch", ofTenant({ p_queue: "q", p_payloads: ["1", "2", "3"] }));
     const first = await step({ p_limit: 2 });

@@ -1,5 +1,7 @@
 -- queue._exchanged: the answer of queue.settle_and_pull.
-create function queue._exchanged(p_jobs json, p_stale bigint[], p_due_at timestamptz)
+--
+-- Takes    p_jobs  objects of JSON with commas between
+create function queue._exchanged(p_jobs text, p_stale bigint[], p_due_at timestamptz)
 returns json
 language plpgsql
 volatile
@@ -7,12 +9,13 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 begin
-  return json_build_object(
-    'jobs', coalesce(p_jobs, '[]'),
-    'stale', p_stale::text[],
-    'due_in_ms', case
-      when p_due_at is not null then greatest(0, ceil(extract(epoch from p_due_at - clock_timestamp()) * 1000))
-    end
+  return concat(
+    '{"jobs":[', p_jobs, '],"stale":', to_json(p_stale::text[]), ',"due_in_ms":',
+    case
+      when p_due_at is null then 'null'
+      else greatest(0, ceil(extract(epoch from p_due_at - clock_timestamp()) * 1000))::text
+    end,
+    '}'
   );
 end
 $$;

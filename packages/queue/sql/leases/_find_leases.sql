@@ -7,6 +7,7 @@ security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_memoize = off
 as $$
 begin
   return array(

@@ -3,7 +3,7 @@
 -- Scans by index are off, so that rows are reached by their places and by nothing else, whatever statistics say.
 --
 -- Takes    p_ready, p_deferred  where the jobs are in these tables
--- Returns  the jobs as they are now, in the order in which they are to run
+-- Returns  the leases, in the order in which the jobs are to run
 create function queue._lease(
   p_namespace text,
   p_queue text,
@@ -13,7 +13,7 @@ create function queue._lease(
   p_now timestamptz,
   p_expires_at timestamptz
 )
-returns setof queue.jobs
+returns setof queue.leases
 language plpgsql
 volatile
 security invoker
@@ -35,8 +35,10 @@ begin
       returning d.*
     ),
     taken as (
-      select r.id, r.rank, least(r.position, 0) as turn, r.attempts, r.max_attempts, r.payload, r.unique_key, r.tags,
-        r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of, r.reason, r.scheduled_at, r.created_at
+      -- Ready ones are in the order of their positions; next to deferred ones, the new ones are in that of their times.
+      select r.id, r.rank, case when p_deferred = '{}' then r.position else least(r.position, 0) end as turn, r.attempts,
+        r.max_attempts, r.payload, r.unique_key, r.tags, r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of,
+        r.reason, r.scheduled_at, r.created_at
       from from_ready r
       union all
       select d.id, -d.priority, 0, d.attempts, d.max_attempts, d.payload, d.unique_key, d.tags, d.metadata, d.error,
@@ -52,9 +54,6 @@ begin
       p_worker_id, p_now, p_expires_at, t.scheduled_at, t.created_at
     from taken t
     order by t.rank, t.turn, coalesce(t.scheduled_at, t.created_at), t.id
-    returning l.id, l.namespace, l.queue, l.payload, l.priority, coalesce(l.scheduled_at, l.created_at), 'running',
-      l.attempts, l.max_attempts, l.worker_id, l.locked_at, l.expires_at, null::timestamptz, l.error, l.unique_key,
-      coalesce(l.tags, '{}'), l.metadata, l.actor_id, l.request_id, l.on_behalf_of, l.reason, l.created_at, l.locked_at,
-      l.fence;
+    returning l.*;
 end
 $$;

@@ -1,12 +1,4 @@
--- queue._pull: takes jobs of queues for a worker, queue by queue in the order given, and there in the order of priority
--- and then of time.
---
--- Jobs that came back are before the new ones of their priority, in the order in which they did. Deferred jobs that are
--- due are taken from where they are, so that none waits for anybody to move it. Plans are pinned: statistics of tables
--- that fill and empty within seconds are always wrong. Without sorts, an order leaves one index only.
---
--- Ranges within one rank and those over several are looked through apart: before 18, a scan that only a pair of rank and
--- position ends goes on to the end of the rank.
+-- queue._pull: takes jobs of queues for a worker, queue by queue in the order given, and there as queue._pick does.
 --
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are the worker's; null for the setting of each queue
@@ -17,92 +9,24 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
 as $$
 declare
   v_room int := p_limit;
   v_count int;
   v_queue text;
-  v_now timestamptz;
-  v_visibility interval;
-  v_is_paused boolean;
-  v_has_due boolean;
-  v_known_ranks int[];
-  v_floor queue.floors;
-  v_ranks int[];
-  v_ready tid[];
-  v_deferred tid[];
+  v_picked record;
 begin
   foreach v_queue in array p_queues loop
-    v_now := clock_timestamp();
-    select coalesce(p_visibility, q.default_visibility_timeout, n.default_visibility_timeout, g.default_visibility_timeout),
-      q.paused_at is not null or n.paused_at is not null,
-      (
-        select d.run_at
-        from queue.deferred d
-        where d.namespace = p_namespace and d.queue = v_queue and d.run_at <= v_now
-        order by d.run_at
-        limit 1
-      ) is not null,
-      array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = v_queue)
-    into v_visibility, v_is_paused, v_has_due, v_known_ranks
-    from queue.config g
-    left join queue.config n on n.namespace = p_namespace and n.queue = ''
-    left join queue.config q on q.namespace = p_namespace and q.queue = v_queue
-    where g.namespace = 'global' and g.queue = '';
-    continue when v_is_paused;
-
-    v_floor := queue._floor(p_namespace, v_queue);
-    if v_has_due then
-      select p.ready, p.deferred, p.ranks
-      into v_ready, v_deferred, v_ranks
-      from queue._pick_with_due(p_namespace, v_queue, v_room, v_now, v_floor) p;
-    else
-      v_deferred := '{}';
-      select coalesce(array_agg(p.place), '{}'), array[min(p.rank), max(p.rank)]
-      into v_ready, v_ranks
-      from (
-        select coalesce(o.place, w.place) as place, coalesce(o.rank, w.rank) as rank
-        from unnest(v_floor.from_ranks, v_floor.from_positions, v_floor.to_ranks, v_floor.to_positions)
-          f (from_rank, from_position, to_rank, to_position)
-        left join lateral (
-          select r.ctid as place, r.rank
-          from queue.ready r
-          where f.from_rank = f.to_rank
-            and r.namespace = p_namespace
-            and r.queue = v_queue
-            and r.rank = f.to_rank
-            and r.position > f.from_position
-            and r.position < f.to_position
-          order by r.rank, r.position
-          limit v_room
-          for update skip locked
-        ) o on true
-        left join lateral (
-          select r.ctid as place, r.rank
-          from queue.ready r
-          where f.from_rank < f.to_rank
-            and r.namespace = p_namespace
-            and r.queue = v_queue
-            and (r.rank, r.position) > (f.from_rank, f.from_position)
-            and r.rank < f.to_rank
-          order by r.rank, r.position
-          limit v_room
-          for update skip locked
-        ) w on true
-        where o.place is not null or w.place is not null
-        limit v_room
-      ) p;
-    end if;
-    continue when v_ready = '{}' and v_deferred = '{}';
-    if v_ready <> '{}' and not v_known_ranks @> v_ranks then
-      perform queue._note_lanes(p_namespace, v_queue, v_ranks);
-    end if;
+    v_picked := queue._pick(p_namespace, v_queue, v_room, p_visibility);
+    continue when v_picked.ready is null;
     return query
-      select l.*
-      from queue._lease(p_namespace, v_queue, v_ready, v_deferred, p_worker_id, v_now, v_now + v_visibility) l;
+      select l.id, l.namespace, l.queue, l.payload, l.priority, coalesce(l.scheduled_at, l.created_at), 'running', l.attempts,
+        l.max_attempts, l.worker_id, l.locked_at, l.expires_at, null::timestamptz, l.error, l.unique_key,
+        coalesce(l.tags, '{}'), l.metadata, l.actor_id, l.request_id, l.on_behalf_of, l.reason, l.created_at, l.locked_at,
+        l.fence
+      from queue._lease(
+        p_namespace, v_queue, v_picked.ready, v_picked.deferred, p_worker_id, v_picked.taken_at, v_picked.expires_at
+      ) l;
     get diagnostics v_count = row_count;
     v_room := v_room - v_count;
     exit when v_room = 0;

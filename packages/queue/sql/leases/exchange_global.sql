@@ -4,7 +4,7 @@
 --
 -- Takes    p_queues, p_limit, p_after as queue.pull_global, a limit of 0 among them
 --          p_namespaces, p_job_ids, p_fences  of jobs that are done, at most 1000
--- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with their namespace
+-- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with all columns and namespace
 -- Raises   what queue.pull_global raises · VAL_ACK_BATCH_LENGTH (22023) · VAL_JOB_ID_NULL (22004)
 --          · VAL_FENCE_NULL (22004) · VAL_ACK_BATCH_DUPLICATE_JOB (22023)
 -- Writes   queue.leases, queue.ready, queue.deferred, queue.archive, queue.unique_keys
@@ -29,7 +29,7 @@ declare
   v_maintenance text := current_setting('postkit.maintenance', true);
   v_settled record;
   v_stale bigint[] := '{}';
-  v_jobs json;
+  v_jobs text;
   v_count int := 0;
   v_now timestamptz;
   v_due_at timestamptz;
@@ -55,7 +55,7 @@ begin
   end loop;
   v_now := clock_timestamp();
   if p_limit > 0 then
-    select json_agg(j), count(*)
+    select string_agg(to_json(j)::text, ','), count(*)
     into v_jobs, v_count
     from (
       select p.namespace, p.id::text, p.fence_token::text, p.queue, p.payload, p.priority, p.attempts, p.max_attempts,

@@ -4,9 +4,10 @@
 --          p_limit      the most jobs to take, 0 to 1000
 --          p_job_ids, p_fences  of jobs that are done, at most 1000
 -- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000}: the jobs that were taken with columns of queue.jobs, id and
---          fence_token as text; the ids of those that were not held any more and so are not done; and, when fewer jobs
---          were taken than asked for, how long it is until the next deferred one of these queues, null when there is none.
---          One that is due and was not taken does not count: its queue is paused, or somebody else is just taking it
+--          fence_token as text, without those that are null, and without scheduled_at where it is created_at; the ids of
+--          those that were not held any more and so are not done; and, when fewer jobs were taken than asked for, how
+--          long it is until the next deferred one of these queues, null when there is none. One that is due and was not
+--          taken does not count: its queue is paused, or somebody else is just taking it
 -- Raises   what queue.pull_any and queue.ack_batch raise, but FENCE_STALE
 -- Writes   queue.leases, queue.ready, queue.deferred, queue.archive, queue.unique_keys
 -- Example  select queue.settle_and_pull('acme', array['email'], 100, 'worker-1', '1 minute', array[42], array[1007]);
@@ -27,7 +28,7 @@ set search_path = queue, pg_temp
 as $$
 declare
   v_stale bigint[] := '{}';
-  v_jobs json;
+  v_jobs text;
   v_count int := 0;
   v_now timestamptz;
   v_due_at timestamptz;
@@ -43,14 +44,9 @@ begin
   end if;
   v_now := clock_timestamp();
   if p_limit > 0 then
-    select json_agg(j), count(*)
+    select p.jobs, p.count
     into v_jobs, v_count
-    from (
-      select p.id::text, p.fence_token::text, p.queue, p.payload, p.priority, p.attempts, p.max_attempts, p.scheduled_at,
-        p.created_at, p.visibility_timeout_at, p.error, p.unique_key, p.tags, p.metadata, p.actor_id, p.request_id,
-        p.on_behalf_of, p.reason
-      from queue._pull(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p
-    ) j;
+    from queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p;
   end if;
   if v_count < p_limit then
     v_due_at := queue._next_due(p_namespace, p_queues, v_now);

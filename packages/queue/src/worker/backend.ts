@@ -12,7 +12,7 @@ import {
 } from "@postkit/core";
 import { z } from "zod";
 import { lookAfterAll } from "./upkeep.ts";
-import { Exchange, jobOf, type Held, type WorkerJob } from "./job.ts";
+import { Exchange, type Held, type JobRow } from "./job.ts";
 
 /** How a job ends that was not simply done. */
 export interface Settlement {
@@ -27,6 +27,8 @@ type HeldStatus = "held" | "cancel_requested" | "stale";
 
 /** What a worker asks of the database. */
 export interface Backend {
+  /** Of the jobs that do not say theirs. */
+  readonly namespace: string;
   /** Settles jobs that are done and takes up to `limit` others. */
   exchange(done: readonly Held[], limit: number): Promise<Exchanged>;
   settle(settlements: readonly Settlement[]): Promise<readonly SettledJob[]>;
@@ -46,7 +48,7 @@ export interface Backend {
 }
 
 export interface Exchanged {
-  readonly jobs: readonly WorkerJob[];
+  readonly jobs: readonly JobRow[];
   readonly stale: readonly string[];
   readonly dueInMs: number | undefined;
 }
@@ -92,6 +94,7 @@ export function tenantBackend({
   const reporter = randomUUID();
   let canMaintainAll = true;
   return {
+    namespace: caller.namespace,
     async exchange(done, limit) {
       const { jobs, stale, due_in_ms } = await own.value(
         "queue.settle_and_pull",
@@ -105,11 +108,7 @@ export function tenantBackend({
         },
         Exchange,
       );
-      return {
-        jobs: jobs.map((row) => jobOf(row, caller.namespace)),
-        stale,
-        dueInMs: due_in_ms ?? undefined,
-      };
+      return { jobs, stale, dueInMs: due_in_ms ?? undefined };
     },
     settle: async (settlements) =>
       own.rows(

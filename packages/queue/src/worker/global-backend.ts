@@ -6,7 +6,7 @@ import {
   type Backend,
   type BackendOptions,
 } from "./backend.ts";
-import { Exchange, jobOf, type Held } from "./job.ts";
+import { Exchange, type Held } from "./job.ts";
 import { lookAfterAll } from "./upkeep.ts";
 
 /** The queues of all tenants, for a role that was granted worker: a share of each tenant's jobs in turn. */
@@ -46,11 +46,7 @@ export function globalBackend(options: BackendOptions): Backend {
         Exchange,
       );
       servedLast = jobs.at(-1)?.namespace ?? servedLast;
-      return {
-        jobs: jobs.map((row) => jobOf(row, caller.namespace)),
-        stale,
-        dueInMs: due_in_ms ?? undefined,
-      };
+      return { jobs, stale, dueInMs: due_in_ms ?? undefined };
     },
     async settle(settlements) {
       const settled = [];

@@ -13,7 +13,8 @@ export type HandlerOf<Q extends QueueRef | readonly QueueRef[], H> = JobHandler<
 
 /** What runs the jobs of a queue, with what reads their payloads. */
 export interface QueueHandler {
-  readonly parse: (payload: unknown) => unknown;
+  /** Left out for a queue whose payloads are taken as they are. */
+  readonly parse?: ((payload: unknown) => unknown) | undefined;
   readonly handle: JobHandler<unknown, Handle>;
 }
 
@@ -33,7 +34,7 @@ export function handlersOf(
     list.map((queue) => [
       nameOf(queue),
       {
-        parse: (payload) => (typeof queue === "string" ? payload : parsePayload(queue, payload)),
+        parse: typeof queue === "string" ? undefined : (payload) => parsePayload(queue, payload),
         handle: handler as JobHandler<unknown, Handle>,
       },
     ]),

@@ -10,13 +10,13 @@ export async function keep(
   const askedAtMs = performance.now();
   let statuses;
   try {
-    statuses = await backend.heartbeat(held.map(({ job }) => job));
+    statuses = await backend.heartbeat(held);
   } catch (error) {
     abortLost(held, leaseMs);
     throw error;
   }
   for (const running of held) {
-    const status = statuses.get(running.job.id);
+    const status = statuses.get(running.id);
     if (status === "stale") running.abort("lost", "the job is no longer held");
     else running.heldSinceMs = askedAtMs;
     if (status === "cancel_requested") {
@@ -36,9 +36,9 @@ function abortLost(held: readonly RunningJob[], leaseMs: number): void {
 export function withoutOvertaken(held: Iterable<RunningJob>): RunningJob[] {
   const latest = new Map<string, RunningJob>();
   for (const running of held) {
-    const { id, fence } = running.job;
+    const { id, fence } = running;
     const other = latest.get(id);
-    if (other !== undefined && BigInt(other.job.fence) > BigInt(fence)) abortOvertaken(running);
+    if (other !== undefined && BigInt(other.fence) > BigInt(fence)) abortOvertaken(running);
     else {
       if (other !== undefined) abortOvertaken(other);
       latest.set(id, running);

@@ -106,7 +106,7 @@ export class JobPump {
     const held = withoutOvertaken(
       jobId === undefined
         ? [...this.#running].filter((running) => isDue(running))
-        : [...this.#running, ...this.#buffer].filter(({ job }) => job.id === jobId),
+        : [...this.#running, ...this.#buffer].filter(({ id }) => id === jobId),
     );
     for (let start = 0; start < held.length; start += batchMax) {
       await keep(this.#backend, held.slice(start, start + batchMax), leaseMs);
@@ -161,12 +161,13 @@ export class JobPump {
   }
 
   #finish(running: RunningJob, { outcome, message, delayMs, error }: JobEnd): void {
-    const { job } = running;
     this.#running.delete(running);
     this.#pace.note();
-    if (error !== undefined) this.#settings.onError(error, job);
-    if (outcome === "ack") this.#done.push(job);
-    else if (outcome !== "none") this.#settlements.push({ job, outcome, error: message, delayMs });
+    if (error !== undefined) this.#settings.onError(error, running.job);
+    if (outcome === "ack") this.#done.push(running);
+    else if (outcome !== "none") {
+      this.#settlements.push({ job: running, outcome, error: message, delayMs });
+    }
     this.#startJobs();
     this.#pumpSoon();
   }
@@ -177,9 +178,9 @@ export class JobPump {
     if (taken.size === 0) return;
     const kept = this.#buffer.filter((waiting) => !taken.has(waiting));
     this.#buffer.splice(0, this.#buffer.length, ...kept);
-    for (const { job, aborted } of taken) {
-      if (aborted?.why === "lost") continue;
-      const isCancelled = aborted?.why === "cancel";
+    for (const job of taken) {
+      if (job.aborted?.why === "lost") continue;
+      const isCancelled = job.aborted?.why === "cancel";
       this.#settlements.push({ job, outcome: isCancelled ? "cancel" : "release_uncounted" });
     }
     this.#pumpSoon();
@@ -217,7 +218,8 @@ export class JobPump {
     try {
       const answer = await this.#backend.exchange(done, limit);
       this.#exchangeRetry.succeed();
-      for (const job of answer.jobs) this.#buffer.push(new RunningJob(job, askedAtMs));
+      const { namespace } = this.#backend;
+      for (const row of answer.jobs) this.#buffer.push(new RunningJob(row, namespace, askedAtMs));
       this.#reportLost(done, answer.stale);
       if (limit > 0) this.#learn(answer, limit, wakes === this.#wakes);
     } catch (error) {

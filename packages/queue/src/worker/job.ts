@@ -28,7 +28,7 @@ export interface WorkerJob<Payload = unknown> extends Held {
   readonly reason: string | null;
 }
 
-/** A job as the database gives it to a worker's loop. */
+/** A job as the database gives it to a worker's loop, which may leave out what is null. */
 export interface JobRow {
   readonly namespace?: string;
   readonly id: string;
@@ -38,16 +38,17 @@ export interface JobRow {
   readonly priority: number;
   readonly attempts: number;
   readonly max_attempts: number;
-  readonly scheduled_at: string;
   readonly created_at: string;
-  readonly error: string | null;
-  readonly unique_key: string | null;
-  readonly tags: readonly string[];
-  readonly metadata: unknown;
-  readonly actor_id: string | null;
-  readonly request_id: string | null;
-  readonly on_behalf_of: string | null;
-  readonly reason: string | null;
+  /** When it is not that of its creation. */
+  readonly scheduled_at?: string;
+  readonly error?: string | null;
+  readonly unique_key?: string | null;
+  readonly tags?: readonly string[];
+  readonly metadata?: unknown;
+  readonly actor_id?: string | null;
+  readonly request_id?: string | null;
+  readonly on_behalf_of?: string | null;
+  readonly reason?: string | null;
 }
 
 /** The answer to an exchange. Its jobs are not looked at one by one: they come by the thousand from our own function. */
@@ -59,7 +60,7 @@ export const Exchange = z.object({
 
 export function jobOf(row: JobRow, namespace: string): WorkerJob {
   return {
-    namespace: row.namespace ?? namespace,
+    namespace,
     id: row.id,
     fence: row.fence_token,
     queue: row.queue,
@@ -67,15 +68,15 @@ export function jobOf(row: JobRow, namespace: string): WorkerJob {
     priority: row.priority,
     attempts: row.attempts,
     maxAttempts: row.max_attempts,
-    scheduledAt: new Date(row.scheduled_at),
+    scheduledAt: new Date(row.scheduled_at ?? row.created_at),
     createdAt: new Date(row.created_at),
-    error: row.error,
-    uniqueKey: row.unique_key,
-    tags: row.tags,
-    metadata: row.metadata,
-    actorId: row.actor_id,
-    requestId: row.request_id,
-    onBehalfOf: row.on_behalf_of,
-    reason: row.reason,
+    error: row.error ?? null,
+    uniqueKey: row.unique_key ?? null,
+    tags: row.tags ?? [],
+    metadata: row.metadata ?? null,
+    actorId: row.actor_id ?? null,
+    requestId: row.request_id ?? null,
+    onBehalfOf: row.on_behalf_of ?? null,
+    reason: row.reason ?? null,
   };
 }

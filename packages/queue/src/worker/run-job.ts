@@ -70,17 +70,19 @@ export function jobRunner(options: RunOptions): JobRunner {
 
 async function run(running: RunningJob, options: RunOptions): Promise<JobEnd> {
   const { backend, handlers, isTransactional } = options;
-  const handler = handlers.get(running.job.queue);
+  const handler = handlers.get(running.queue);
   if (handler === undefined) return { outcome: "release_uncounted" };
-  let job: WorkerJob;
-  try {
-    job = { ...running.job, payload: handler.parse(running.job.payload) };
-  } catch (error) {
-    return { outcome: "fail", message: describeError(error), error };
+  let { job } = running;
+  if (handler.parse !== undefined) {
+    try {
+      job = { ...job, payload: handler.parse(job.payload) };
+    } catch (error) {
+      return { outcome: "fail", message: describeError(error), error };
+    }
   }
-  const handle = (caller: Caller) => handler.handle(job, contextOf(running, caller, options));
+  const handle = (caller: Caller) => handler.handle(job, new Context(running, caller, options));
   if (isTransactional) return runInTransaction(running, backend, handle);
-  await handle(backend.callerFor(job));
+  await handle(backend.callerFor(running));
   return running.aborted?.why === "lost"
     ? { outcome: "none", error: running.aborted }
     : { outcome: "ack" };
@@ -88,19 +90,19 @@ async function run(running: RunningJob, options: RunOptions): Promise<JobEnd> {
 
 /** Handles and settles a job in one transaction, which ends with the wait for its handler. */
 async function runInTransaction(
-  { job, abandonment }: RunningJob,
+  running: RunningJob,
   backend: Backend,
   handle: (tx: Caller) => unknown,
 ): Promise<JobEnd> {
   let isHandled = false;
   try {
-    await backend.callerFor(job).transaction(
+    await backend.callerFor(running).transaction(
       async (tx) => {
         await handle(tx);
         isHandled = true;
-        await backend.acknowledge(tx, job);
+        await backend.acknowledge(tx, running);
       },
-      { signal: abandonment },
+      { signal: running.abandonment },
     );
     return { outcome: "none" };
   } catch (error) {
@@ -109,23 +111,33 @@ async function runInTransaction(
   }
 }
 
-function contextOf(
-  running: RunningJob,
-  caller: Caller,
-  { backend, leaseMs }: RunOptions,
-): JobContext<Handle> {
-  return {
-    get signal() {
-      return running.signal;
-    },
-    get postkit() {
-      return caller.handle;
-    },
-    async heartbeat() {
-      await keep(backend, [running], leaseMs);
-      if (running.aborted !== undefined) throw running.aborted;
-    },
-  };
+/** Makes nothing before it is asked for: most handlers use little of it. */
+class Context implements JobContext<Handle> {
+  readonly #running: RunningJob;
+  readonly #caller: Caller;
+  readonly #options: RunOptions;
+
+  constructor(running: RunningJob, caller: Caller, options: RunOptions) {
+    this.#running = running;
+    this.#caller = caller;
+    this.#options = options;
+  }
+
+  get signal(): AbortSignal {
+    return this.#running.signal;
+  }
+
+  get postkit(): Handle {
+    return this.#caller.handle;
+  }
+
+  /** A function of its own, for those who take it out of the context. */
+  get heartbeat(): () => Promise<void> {
+    return async () => {
+      await keep(this.#options.backend, [this.#running], this.#options.leaseMs);
+      if (this.#running.aborted !== undefined) throw this.#running.aborted;
+    };
+  }
 }
 
 /** What a handler's failure means for its job. */

@@ -1,13 +1,18 @@
-import type { WorkerJob } from "./job.ts";
+import { jobOf, type Held, type JobRow, type WorkerJob } from "./job.ts";
 import { JobAbortedError } from "./outcomes.ts";
 
 /** A job that a worker holds, waiting for a free place or running. */
-export class RunningJob {
-  readonly job: WorkerJob;
+export class RunningJob implements Held {
+  readonly namespace: string;
+  readonly id: string;
+  readonly fence: string;
   /** When the lease was last made to begin anew, by `performance.now()`. */
   heldSinceMs: number;
-  readonly #signal = new LazySignal();
-  readonly #abandonment = new LazySignal();
+  readonly #row: JobRow;
+  #job: WorkerJob | undefined;
+  #signal: AbortController | undefined;
+  #abandonment: AbortController | undefined;
+  #isAbandoned = false;
   #aborted: JobAbortedError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #abandonTimer: NodeJS.Timeout | undefined;
@@ -15,18 +20,33 @@ export class RunningJob {
   #onAbandoned: (error: JobAbortedError) => void = () => {};
   #hasEnded = false;
 
-  constructor(job: WorkerJob, heldSinceMs: number) {
-    this.job = job;
+  /** @param namespace of a row that does not say its own */
+  constructor(row: JobRow, namespace: string, heldSinceMs: number) {
+    this.namespace = row.namespace ?? namespace;
+    this.id = row.id;
+    this.fence = row.fence_token;
     this.heldSinceMs = heldSinceMs;
+    this.#row = row;
+  }
+
+  get queue(): string {
+    return this.#row.queue;
+  }
+
+  /** The job for its handler, made when it begins: thousands may wait. */
+  get job(): WorkerJob {
+    return (this.#job ??= jobOf(this.#row, this.namespace));
   }
 
   /** Aborted when the handler is to end. */
   get signal(): AbortSignal {
+    this.#signal ??= controllerOf(this.#aborted);
     return this.#signal.signal;
   }
 
   /** Aborted when the handler is no longer waited for. */
   get abandonment(): AbortSignal {
+    this.#abandonment ??= controllerOf(this.#isAbandoned ? this.#aborted : undefined);
     return this.#abandonment.signal;
   }
 
@@ -39,9 +59,10 @@ export class RunningJob {
     if (this.#aborted !== undefined || this.#hasEnded) return;
     const error = new JobAbortedError(why, message);
     this.#aborted = error;
-    this.#signal.abort(error);
+    this.#signal?.abort(error);
     this.#abandonTimer = setTimeout(() => {
-      this.#abandonment.abort(error);
+      this.#isAbandoned = true;
+      this.#abandonment?.abort(error);
       this.#onAbandoned(error);
     }, this.#abandonMs);
   }
@@ -66,21 +87,9 @@ export class RunningJob {
   }
 }
 
-/** A signal that is made when somebody asks for it, since most handlers never do. */
-class LazySignal {
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  abort(reason: Error): void {
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-  }
+/** Controllers are made when somebody asks for their signals, since most handlers never do. */
+function controllerOf(reason: Error | undefined): AbortController {
+  const controller = new AbortController();
+  if (reason !== undefined) controller.abort(reason);
+  return controller;
 }
