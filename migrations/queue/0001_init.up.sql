@@ -2018,7 +2018,8 @@ end
 $$;
 
 -- workers/_next_due_global.sql
--- queue._next_due_global: when the next deferred job of some queues may run in any namespace; null when there is none.
+-- queue._next_due_global: when the next deferred job of some queues may run in any namespace; null when there is none, or
+-- they are paused.
 --
 -- Takes    p_after  only those that may run later than this
 create function queue._next_due_global(p_queues text[], p_after timestamptz)
@@ -2030,6 +2031,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
+set enable_memoize = off
 as $$
 begin
   return (
@@ -2040,9 +2042,22 @@ begin
       from namespaces n
       where n.namespace is not null
     )
-    select min(queue._next_due(n.namespace, p_queues, p_after))
+    select min(d.run_at)
     from namespaces n
+    cross join unnest(p_queues) q (queue)
+    cross join lateral (
+      select d.run_at
+      from queue.deferred d
+      where d.namespace = n.namespace and d.queue = q.queue and d.run_at > p_after
+      order by d.run_at
+      limit 1
+    ) d
     where n.namespace is not null
+      and not exists (
+        select
+        from queue.config c
+        where c.namespace = n.namespace and c.queue in ('', q.queue) and c.paused_at is not null
+      )
   );
 end
 $$;
@@ -4965,30 +4980,14 @@ begin
 end
 $$;
 
--- leases/_namespace_after.sql
--- queue._namespace_after: the first namespace behind another that has jobs which wait, ready or deferred.
-create function queue._namespace_after(p_after text)
-returns text
-language plpgsql
-volatile
-security invoker
-set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
-as $$
-begin
-  return least(
-    (select r.namespace from queue.ready r where r.namespace > p_after order by r.namespace limit 1),
-    (select d.namespace from queue.deferred d where d.namespace > p_after order by d.namespace limit 1)
-  );
-end
-$$;
-
--- leases/_namespaces_after.sql
--- queue._namespaces_after: the namespaces that have jobs of some queues to be taken, from the one after a namespace on and
--- around.
-create function queue._namespaces_after(p_after text, p_queues text[])
+-- leases/_namespaces_between.sql
+-- queue._namespaces_between: the first namespaces behind one and up to another that have jobs of some queues to be taken.
+--
+-- Goes from namespace to namespace in the indexes, and no further than it has to.
+--
+-- Takes    p_until  null for all that follow
+--          p_limit  the most namespaces
+create function queue._namespaces_between(p_after text, p_until text, p_queues text[], p_limit int)
 returns text[]
 language plpgsql
 volatile
@@ -5001,33 +5000,38 @@ as $$
 begin
   return array(
     with recursive namespaces (namespace) as (
-      select queue._namespace_after('')
+      select p_after collate "C"
       union all
-      select queue._namespace_after(n.namespace)
+      select least(
+        (select r.namespace from queue.ready r where r.namespace > n.namespace order by r.namespace limit 1),
+        (select d.namespace from queue.deferred d where d.namespace > n.namespace order by d.namespace limit 1)
+      )
       from namespaces n
-      where n.namespace is not null
+      where n.namespace is not null and (p_until is null or n.namespace < p_until)
     )
     select n.namespace
     from namespaces n
-    where exists (
-      select
-      from unnest(p_queues) q (queue)
-      where (
-          select r.position
-          from queue.ready r
-          where r.namespace = n.namespace and r.queue = q.queue
-          order by r.rank, r.position
-          limit 1
-        ) is not null
-        or (
-          select d.run_at
-          from queue.deferred d
-          where d.namespace = n.namespace and d.queue = q.queue and d.run_at <= clock_timestamp()
-          order by d.run_at
-          limit 1
-        ) is not null
-    )
-    order by n.namespace <= coalesce(p_after, ''), n.namespace
+    where n.namespace > p_after
+      and (p_until is null or n.namespace <= p_until)
+      and exists (
+        select
+        from unnest(p_queues) q (queue)
+        where (
+            select r.position
+            from queue.ready r
+            where r.namespace = n.namespace and r.queue = q.queue
+            order by r.rank, r.position
+            limit 1
+          ) is not null
+          or (
+            select d.run_at
+            from queue.deferred d
+            where d.namespace = n.namespace and d.queue = q.queue and d.run_at <= clock_timestamp()
+            order by d.run_at
+            limit 1
+          ) is not null
+      )
+    limit p_limit
   );
 end
 $$;
@@ -5053,26 +5057,39 @@ as $$
 declare
   v_share int := ceil(p_limit / 10.0);
   v_room int := p_limit;
-  v_namespaces text[] := queue._namespaces_after(p_after, p_queues);
-  v_next text[];
+  v_after text := coalesce(p_after, '');
+  v_until text;
+  v_namespaces text[];
+  v_rich text[] := '{}';
   v_namespace text;
   v_count int;
 begin
-  while v_room > 0 and v_namespaces <> '{}' loop
-    v_next := '{}';
+  -- From the one after p_after to the last, from the first to p_after, and then again those that had as many as their
+  -- share.
+  while v_room > 0 loop
+    if v_after is not null then
+      v_namespaces := queue._namespaces_between(v_after, v_until, p_queues, 20);
+      v_after := v_namespaces[cardinality(v_namespaces)];
+      if v_after is null and v_until is null and p_after <> '' then
+        v_after := '';
+        v_until := p_after;
+      end if;
+    else
+      exit when v_rich = '{}';
+      v_namespaces := v_rich;
+      v_rich := '{}';
+    end if;
     foreach v_namespace in array v_namespaces loop
       return query
         select p.*
         from queue._pull(v_namespace, p_queues, least(v_share, v_room), p_worker_id, p_visibility) p;
       get diagnostics v_count = row_count;
       if v_count = least(v_share, v_room) then
-        v_next := v_next || v_namespace;
+        v_rich := v_rich || v_namespace;
       end if;
       v_room := v_room - v_count;
       exit when v_room = 0;
     end loop;
-    -- Who had as many as his share may have more.
-    v_namespaces := v_next;
   end loop;
 end
 $$;

@@ -164,8 +164,7 @@
 \ir leases/settle_batch.sql
 \ir leases/_exchanged.sql
 \ir leases/settle_and_pull.sql
-\ir leases/_namespace_after.sql
-\ir leases/_namespaces_after.sql
+\ir leases/_namespaces_between.sql
 \ir leases/_pull_global.sql
 \ir leases/pull_global.sql
 \ir leases/exchange_global.sql

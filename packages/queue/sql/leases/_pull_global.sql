@@ -18,26 +18,39 @@ as $$
 declare
   v_share int := ceil(p_limit / 10.0);
   v_room int := p_limit;
-  v_namespaces text[] := queue._namespaces_after(p_after, p_queues);
-  v_next text[];
+  v_after text := coalesce(p_after, '');
+  v_until text;
+  v_namespaces text[];
+  v_rich text[] := '{}';
   v_namespace text;
   v_count int;
 begin
-  while v_room > 0 and v_namespaces <> '{}' loop
-    v_next := '{}';
+  -- From the one after p_after to the last, from the first to p_after, and then again those that had as many as their
+  -- share.
+  while v_room > 0 loop
+    if v_after is not null then
+      v_namespaces := queue._namespaces_between(v_after, v_until, p_queues, 20);
+      v_after := v_namespaces[cardinality(v_namespaces)];
+      if v_after is null and v_until is null and p_after <> '' then
+        v_after := '';
+        v_until := p_after;
+      end if;
+    else
+      exit when v_rich = '{}';
+      v_namespaces := v_rich;
+      v_rich := '{}';
+    end if;
     foreach v_namespace in array v_namespaces loop
       return query
         select p.*
         from queue._pull(v_namespace, p_queues, least(v_share, v_room), p_worker_id, p_visibility) p;
       get diagnostics v_count = row_count;
       if v_count = least(v_share, v_room) then
-        v_next := v_next || v_namespace;
+        v_rich := v_rich || v_namespace;
       end if;
       v_room := v_room - v_count;
       exit when v_room = 0;
     end loop;
-    -- Who had as many as his share may have more.
-    v_namespaces := v_next;
   end loop;
 end
 $$;

@@ -1,4 +1,5 @@
--- queue._next_due_global: when the next deferred job of some queues may run in any namespace; null when there is none.
+-- queue._next_due_global: when the next deferred job of some queues may run in any namespace; null when there is none, or
+-- they are paused.
 --
 -- Takes    p_after  only those that may run later than this
 create function queue._next_due_global(p_queues text[], p_after timestamptz)
@@ -10,6 +11,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
+set enable_memoize = off
 as $$
 begin
   return (
@@ -20,9 +22,22 @@ begin
       from namespaces n
       where n.namespace is not null
     )
-    select min(queue._next_due(n.namespace, p_queues, p_after))
+    select min(d.run_at)
     from namespaces n
+    cross join unnest(p_queues) q (queue)
+    cross join lateral (
+      select d.run_at
+      from queue.deferred d
+      where d.namespace = n.namespace and d.queue = q.queue and d.run_at > p_after
+      order by d.run_at
+      limit 1
+    ) d
     where n.namespace is not null
+      and not exists (
+        select
+        from queue.config c
+        where c.namespace = n.namespace and c.queue in ('', q.queue) and c.paused_at is not null
+      )
   );
 end
 $$;
