@@ -166,7 +166,8 @@ export function bigintArray(values: readonly (string | number | bigint | null)[]
 export function jsonArray(values: readonly unknown[]): CastParameter {
   const texts = listOf(values).map(jsonText);
   return array("jsonb[]", texts, (text) => {
-    if (!hasUnstorableEscape(text)) return quoted(text);
+    // JSON has no control characters, so that this escapes quotes and backslashes alone, as arrays want it, and fast.
+    if (!hasUnstorableEscape(text)) return JSON.stringify(text);
     throw coreError(
       "VAL_TEXT_ENCODING",
       "an element contains a NUL character or an unpaired surrogate",
@@ -181,7 +182,7 @@ export function intervalArray(values: readonly (number | string | null)[]): Cast
 
 /** What `JSON.stringify` makes of a NUL and of an unpaired surrogate; it escapes no other surrogate. */
 export function hasUnstorableEscape(text: string): boolean {
-  return /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i.test(text);
+  return text.includes("\\u") && /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i.test(text);
 }
 
 function array<T>(

@@ -22,6 +22,12 @@ set search_path = queue, pg_temp
 as $$
 declare
   v_max_attempts int := p_max_attempts;
+  v_rank int := -coalesce(p_priority, 0);
+  v_tags text[] := nullif(p_tags, '{}');
+  v_actor_id text := nullif(current_setting('postkit.actor_id', true), '');
+  v_request_id text := nullif(current_setting('postkit.request_id', true), '');
+  v_on_behalf_of text := nullif(current_setting('postkit.on_behalf_of', true), '');
+  v_reason text := nullif(current_setting('postkit.reason', true), '');
   v_ids bigint[];
 begin
   if coalesce(cardinality(p_payloads), 0) = 0 then
@@ -41,11 +47,8 @@ begin
       namespace, queue, rank, position, id, attempts, max_attempts, payload, tags,
       actor_id, request_id, on_behalf_of, reason, created_at
     )
-    select p_namespace, p_queue, -coalesce(p_priority, 0), n.position, n.position, 0, v_max_attempts, n.payload,
-      nullif(p_tags, '{}'),
-      nullif(current_setting('postkit.actor_id', true), ''), nullif(current_setting('postkit.request_id', true), ''),
-      nullif(current_setting('postkit.on_behalf_of', true), ''), nullif(current_setting('postkit.reason', true), ''),
-      now()
+    select p_namespace, p_queue, v_rank, n.position, n.position, 0, v_max_attempts, n.payload, v_tags, v_actor_id,
+      v_request_id, v_on_behalf_of, v_reason, now()
     from (
       select nextval('queue.job_id_seq') as position, u.payload
       from unnest(p_payloads) u (payload)
