@@ -16,7 +16,7 @@ const Stats = z.object({
   totalQueues: columns.bigint,
 });
 
-/** How many jobs a queue has; counts as text. */
+/** How many jobs a queue has, as text, and whether it hands them out. */
 export type QueueStats = z.infer<typeof QueueStats>;
 
 const QueueStats = z.object({
@@ -29,6 +29,8 @@ const QueueStats = z.object({
   oldestPendingSeconds: columns.numeric.transform(Number).nullable(),
   /** Those that were not retried. */
   deadLetters: columns.bigint,
+  /** By itself, or with all queues of the tenant. */
+  isPaused: z.boolean(),
 });
 
 export interface QueueStatsQuery extends CallOptions {
@@ -44,7 +46,14 @@ export interface Statistics {
    * const { pending, running } = await postkit.queue.getStats();
    */
   getStats(options?: CallOptions): Promise<Stats>;
-  /** How many jobs and dead letters each queue has that has any, in the order of names. */
+  /**
+   * How many jobs and dead letters each queue has that has any or is paused, in the order of names. They are counted as
+   * for {@link Statistics.getStats}.
+   *
+   * @example
+   * const [email] = await postkit.queue.getQueueStats({ queue: "email" });
+   * if (email?.isPaused) console.log(`paused, with ${email.pending} jobs`);
+   */
   getQueueStats(query?: QueueStatsQuery): Promise<QueueStats[]>;
 }
 

@@ -57,7 +57,7 @@ const published: Readonly<Record<string, Signature>> = {
   get_queue_stats: [
     "p_namespace text, p_queue text = NULL",
     "TABLE(queue text, pending bigint, running bigint, completed bigint, dead bigint, " +
-      "oldest_pending_seconds numeric, dead_letters bigint)",
+      "oldest_pending_seconds numeric, dead_letters bigint, is_paused boolean)",
     "stable unsafe",
   ],
   create_schedule: [`${schedule}, ${policies}`, "bigint", "volatile unsafe"],

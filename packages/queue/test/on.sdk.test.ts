@@ -88,6 +88,7 @@ describe.each(libraries)("in a transaction of $name", (library) => {
           dead: "0",
           oldestPendingSeconds: expect.any(Number),
           deadLetters: "0",
+          isPaused: false,
         },
       ]);
       const job = await client.pullAny(["none", "email"]);

@@ -68,11 +68,23 @@ describe("getQueueStats", () => {
       dead: "0",
       oldestPendingSeconds: null,
       deadLetters: "0",
+      isPaused: false,
     });
     expect(dead).toMatchObject({ queue: "dead", dead: "1", deadLetters: "1" });
     expect(later).toMatchObject({ queue: "later", pending: "1" });
     expect(later?.oldestPendingSeconds).toBeLessThan(0);
     expect(await client.getQueueStats({ queue: "busy" })).toEqual([busy]);
     expect(await client.getQueueStats({ queue: "none" })).toEqual([]);
+  });
+
+  it("tells whether a queue is paused, also one that has no jobs", async () => {
+    await client.push("email", {});
+    await client.pauseQueue("empty");
+    expect(await client.getQueueStats()).toMatchObject([
+      { queue: "email", isPaused: false },
+      { queue: "empty", pending: "0", deadLetters: "0", isPaused: true },
+    ]);
+    await client.resumeQueue("empty");
+    expect(await client.getQueueStats({ queue: "empty" })).toEqual([]);
   });
 });

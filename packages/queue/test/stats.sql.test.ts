@@ -88,4 +88,43 @@ describe("get_stats and get_queue_stats", () => {
       { queue: "q", pending: "0", dead: "0", oldest_pending_seconds: null, dead_letters: "1" },
     ]);
   });
+
+  it("tell which queues are paused, those among them that have nothing at all", async () => {
+    await app.push("running");
+    await app.push("paused");
+    await app.push("letter");
+    await app.call("fail", held(await app.pull("letter")));
+    for (const name of ["paused", "letter", "empty", "resumed"]) {
+      await app.call("pause_queue", ofTenant({ p_queue: name }));
+    }
+    await app.call("resume_queue", ofTenant({ p_queue: "resumed" }));
+    expect(await queueStats()).toMatchObject([
+      {
+        queue: "empty",
+        pending: "0",
+        running: "0",
+        completed: "0",
+        dead: "0",
+        oldest_pending_seconds: null,
+        dead_letters: "0",
+        is_paused: true,
+      },
+      { queue: "letter", dead_letters: "1", is_paused: true },
+      { queue: "paused", pending: "1", is_paused: true },
+      { queue: "running", pending: "1", is_paused: false },
+    ]);
+    expect(await queueStats({ p_queue: "empty" })).toMatchObject([{ queue: "empty" }]);
+    expect(await queueStats({ p_queue: "resumed" })).toEqual([]);
+    expect(await stats()).toMatchObject({ total_queues: "3" });
+  });
+
+  it("tell of a pause of the whole tenant with each queue that there is", async () => {
+    await app.push("q");
+    await db.super.query(
+      "insert into queue.config (namespace, queue, paused_at) values ($1, '', now())",
+      [tenant],
+    );
+    expect(await app.rows("pull", ofTenant({ p_queue: "q" }))).toEqual([]);
+    expect(await queueStats()).toMatchObject([{ queue: "q", pending: "1", is_paused: true }]);
+  });
 });
