@@ -7,24 +7,27 @@ import { leases, type Leases } from "./leases.ts";
 import { maintenance, type Maintenance } from "./maintenance.ts";
 import { schedules, type Schedules } from "./schedules.ts";
 import { statistics, type Statistics } from "./stats.ts";
+import { waitFor, type WaitFor } from "./wait-for.ts";
 import { work, type Work } from "./worker/work.ts";
 
 /** The typed client of queue: one method a function of the schema, flat. */
 export interface QueueClient
-  extends Jobs, Leases, DeadLetters, Schedules, Config, Statistics, Maintenance, Work {}
+  extends Jobs, Leases, DeadLetters, Schedules, Config, Statistics, Maintenance, WaitFor, Work {}
 
 /** How the functions for tests reach the database of a client, which shows it to nobody else. */
 const callers = new WeakMap<QueueClient, Caller>();
 
 export function createQueueClient(caller: Caller): QueueClient {
+  const itsJobs = jobs(caller);
   const client = Object.freeze({
-    ...jobs(caller),
+    ...itsJobs,
     ...leases(caller),
     ...deadLetters(caller),
     ...schedules(caller),
     ...config(caller),
     ...statistics(caller),
     ...maintenance(caller),
+    ...waitFor(caller, itsJobs),
     ...work(caller),
   });
   callers.set(client, caller);

@@ -55,6 +55,7 @@ export type {
   MaintenanceResult,
   TimedOutJob,
 } from "./maintenance.ts";
+export type { EndedJob, WaitFor, WaitForOptions } from "./wait-for.ts";
 export type { Work, WorkOptions } from "./worker/work.ts";
 export type { Worker } from "./worker/worker.ts";
 export type { WorkerJob } from "./worker/job.ts";

@@ -42,6 +42,7 @@ const methods: Record<string, (options: never) => Promise<unknown>> = {
   requestCancel: (options) => client.requestCancel("1", options),
   purgeQueue: (options) => client.purgeQueue("a", options),
   getJob: (options) => client.getJob("1", options),
+  waitFor: (options) => client.waitFor("1", options),
   listJobs: (options) => client.listJobs(options),
   iterateJobs: (options) => first(client.iterateJobs(options)),
   pull: (options) => client.pull("a", options),

@@ -1,4 +1,4 @@
-import { createPostkit, type Postkit } from "@postkit/core";
+import { createPostkit, type Postkit, type QueryEvent } from "@postkit/core";
 import {
   type JobHandler,
   type PushOptions,
@@ -23,6 +23,8 @@ export interface WorksOptions {
   readonly max?: number;
   /** Longest time of one call. @defaultValue 30000 */
   readonly timeoutMs?: number;
+  /** Told of each call. */
+  readonly onQuery?: (event: QueryEvent) => void;
 }
 
 /** A tenant with a client and its workers, which all end with it. */
@@ -83,7 +85,7 @@ export function present<T>(value: T | null | undefined): T {
 export function connect(
   connectionString: string,
   namespace: string,
-  { max = 10, timeoutMs = 30_000 }: WorksOptions = {},
+  { max = 10, timeoutMs = 30_000, onQuery }: WorksOptions = {},
 ): QueuePostkit {
   return createPostkit({
     connectionString,
@@ -91,6 +93,7 @@ export function connect(
     modules: { queue },
     pool: { max },
     timeoutMs,
+    onQuery,
     listener: { reconnectMsMax: 100 },
   });
 }
