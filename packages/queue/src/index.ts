@@ -57,6 +57,7 @@ export type {
 } from "./maintenance.ts";
 export type { EndedJob, WaitFor, WaitForOptions } from "./wait-for.ts";
 export type { Work, WorkOptions } from "./worker/work.ts";
+export type { DeadHook, ErrorHook } from "./worker/hooks.ts";
 export type { Worker } from "./worker/worker.ts";
 export type { WorkerJob } from "./worker/job.ts";
 export type { JobContext, JobHandler } from "./worker/run-job.ts";

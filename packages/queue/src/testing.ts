@@ -5,7 +5,7 @@ import { argumentError } from "./errors.ts";
 import type { Job } from "./jobs.ts";
 import { callOptions, knownKeys } from "./options.ts";
 import type { QueueRef } from "./queues.ts";
-import { tenantBackend, type Backend } from "./worker/backend.ts";
+import { isDead, tenantBackend, type Backend } from "./worker/backend.ts";
 import { handlersOf, type HandlerOf } from "./worker/handlers.ts";
 import type { WorkerJob } from "./worker/job.ts";
 import { jobRunner, type JobEnd } from "./worker/run-job.ts";
@@ -91,7 +91,7 @@ export async function runJobs<const Q extends QueueRef | readonly QueueRef[], H 
     const end = await new Promise<JobEnd>((resolve) => {
       run(running, resolve);
     });
-    if (await isDead(backend, job, end)) dead.push({ job, error: end.error });
+    if (await hasDied(backend, job, end)) dead.push({ job, error: end.error });
     else if (end.error === undefined && end.message === undefined) done.push(job);
     else failed.push({ job, error: end.error ?? end.message });
   }
@@ -99,14 +99,14 @@ export async function runJobs<const Q extends QueueRef | readonly QueueRef[], H 
 }
 
 /** Settles what is not settled yet, and tells whether it made the job a dead letter. */
-async function isDead(
+async function hasDied(
   backend: Backend,
   job: WorkerJob,
   { outcome, message, delayMs }: JobEnd,
 ): Promise<boolean> {
   if (outcome === "none") return false;
   const [settled] = await backend.settle([{ job, outcome, error: message, delayMs }]);
-  return outcome === "fail" || settled?.status === "dead";
+  return isDead({ outcome }, settled?.status ?? "stale");
 }
 
 /**

@@ -43,13 +43,18 @@ describe("a worker of all tenants", () => {
 
   it("is woken by a push of any tenant, and settles failures where they belong", async () => {
     const seen: string[] = [];
+    const dead: string[] = [];
     await using worker = postkit.queue.work(
       "failing",
       ({ namespace }) => {
         seen.push(namespace);
         throw new Error("no");
       },
-      { allNamespaces: true, pollIntervalMs: 3_600_000 },
+      {
+        allNamespaces: true,
+        pollIntervalMs: 3_600_000,
+        onDead: ({ namespace }) => dead.push(namespace),
+      },
     );
     await worker.ready;
     for (const namespace of ["acme", "globex"]) {
@@ -58,6 +63,8 @@ describe("a worker of all tenants", () => {
       await waitFor(async () => (await client.listDeadLetters({ queue: "failing" })).length === 1);
     }
     expect(seen).toEqual(["acme", "globex"]);
+    await waitFor(() => dead.length === 2);
+    expect(dead).toEqual(["acme", "globex"]);
   });
 
   it("runs a transactional handler in the tenant of its job", async () => {

@@ -48,21 +48,24 @@ describe("runJobs", () => {
     const last = await postkit.queue.push("email", "last", { maxAttempts: 1 });
     const never = await postkit.queue.push("email", "never");
     const later = await postkit.queue.push("email", "later");
+    const late = await postkit.queue.push("email", "late", { maxAttempts: 1 });
     const thrown = new Error("451");
     const { done, failed, dead } = await runJobs(postkit.queue, "email", ({ payload }) => {
       if (payload === "never") throw new UnrecoverableError("no such address");
-      if (payload === "later") throw new RetryLaterError(minuteMs);
+      if (payload === "later" || payload === "late") throw new RetryLaterError(minuteMs);
       throw thrown;
     });
     expect(done).toEqual([]);
     expect(failed.map(({ job, error }) => [job.id, error])).toEqual([
       [again, thrown],
-      [later, expect.stringContaining("to be tried again in 60000 ms")],
+      [later, new RetryLaterError(minuteMs)],
     ]);
-    expect(dead.map(({ job }) => job.id)).toEqual([last, never]);
+    expect(dead.map(({ job }) => job.id)).toEqual([last, never, late]);
     expect(dead[0]?.error).toBe(thrown);
+    expect(dead[2]?.error).toBeInstanceOf(RetryLaterError);
     const letters = await postkit.queue.listDeadLetters();
     expect(letters.map(({ originalJobId, reasonCode }) => [originalJobId, reasonCode])).toEqual([
+      [late, "attempts"],
       [never, "failed"],
       [last, "attempts"],
     ]);

@@ -2,9 +2,12 @@ import { createPostkit } from "@postkit/core";
 import {
   defineQueue,
   type JobContext,
+  type JobHandler,
   queue,
   RetryLaterError,
   UnrecoverableError,
+  type WorkerJob,
+  type WorkOptions,
 } from "@postkit/queue";
 import { createTestDatabase, type TestDatabase, waitFor } from "@postkit/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -397,6 +400,114 @@ describe("a handler that fails", () => {
     await calls(2);
     expect(jobs[1]?.error?.slice(0, kept.length)).toBe(kept);
     expect(jobs[1]?.error?.length).toBeLessThanOrEqual(8_000);
+  });
+});
+
+describe("onDead", () => {
+  beforeEach(() => client.setConfig({ backoffKind: "constant", backoffBase: 0, backoffJitter: 0 }));
+
+  interface Told {
+    readonly job: WorkerJob;
+    readonly error: unknown;
+  }
+  /** Works with a handler until all jobs have ended, and gives what was told of dead letters. */
+  async function deadOf(handler: JobHandler<unknown, QueuePostkit>, options: WorkOptions = {}) {
+    const told: Told[] = [];
+    const onDead = (job: WorkerJob, error: unknown) => void told.push({ job, error });
+    const worker = works.work("q", handler, { onDead, ...options });
+    await allSettled(works);
+    await worker.drain();
+    return told;
+  }
+
+  it("is told of a job whose last attempt failed, with that failure, and of no attempt before", async () => {
+    const id = await works.push("q", { n: 1 }, { maxAttempts: 3 });
+    const thrown = [new Error("first"), new Error("second"), new Error("third")];
+    const { handler } = record((_, call) => {
+      throw present(thrown[call - 1]);
+    });
+    const [told, ...others] = await deadOf(handler);
+    expect(others).toEqual([]);
+    expect(told?.job).toMatchObject({ id, queue: "q", payload: { n: 1 }, attempts: 3 });
+    expect(told?.error).toBe(thrown[2]);
+    expect(reported()).toEqual(thrown);
+  });
+
+  it("is told when the last attempt threw a RetryLaterError, of which onError is not", async () => {
+    await works.push("q", 1, { maxAttempts: 2 });
+    const { handler } = record(() => {
+      throw new RetryLaterError(0, "429");
+    });
+    expect(await deadOf(handler)).toEqual([
+      {
+        job: expect.objectContaining({ attempts: 2 }),
+        error: expect.objectContaining({ name: "RetryLaterError", message: "429" }),
+      },
+    ]);
+    expect(works.errors).toEqual([]);
+  });
+
+  it("is told of an UnrecoverableError, and of a payload that the schema refuses", async () => {
+    await works.push("q", "bad");
+    await works.push("q", { to: "alice" });
+    const typed = defineQueue({ name: "q", payload: z.object({ to: z.string() }) });
+    const told: Told[] = [];
+    works.work(
+      typed,
+      () => {
+        throw new UnrecoverableError("no such user");
+      },
+      { concurrency: 1, onDead: (job, error) => told.push({ job, error }) },
+    );
+    await waitFor(() => told.length === 2);
+    expect(told).toMatchObject([
+      { job: { payload: "bad" }, error: { code: "VAL_PAYLOAD_INVALID" } },
+      { job: { payload: { to: "alice" } }, error: { message: "no such user" } },
+    ]);
+  });
+
+  it("is told by a transactional worker, too", async () => {
+    const fail = () => {
+      throw new Error("never");
+    };
+    await works.push("q", 1, { maxAttempts: 1 });
+    expect(await deadOf(fail, { transactional: true })).toHaveLength(1);
+  });
+
+  it("is not told of jobs that were done, nor of one that somebody else made a dead letter", async () => {
+    await works.push("q", "done");
+    await works.push("q", "lost", { maxAttempts: 1 });
+    const told = await deadOf(async (job) => {
+      if (job.payload === "done") return;
+      await client.fail(job, { error: "by hand" });
+      throw new Error("too late");
+    });
+    expect(told).toEqual([]);
+    expect(await client.listDeadLetters()).toMatchObject([{ lastError: "by hand" }]);
+  });
+
+  it("makes a warning and no harm when it throws", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    await works.push("q", 1, { maxAttempts: 1 });
+    const { handler, calls } = record((job) => {
+      if (job.payload === 1) throw new Error("never");
+    });
+    works.work("q", handler, {
+      onDead: () => {
+        throw new Error("a bad hook");
+      },
+    });
+    await calls(1);
+    await works.push("q", 2);
+    await calls(2);
+    await allSettled(works);
+    await waitFor(() => warnings.length > 0);
+    process.off("warning", onWarning);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "onDead of a worker threw: a bad hook",
+    ]);
   });
 });
 

@@ -22,6 +22,11 @@ export interface Settlement {
   readonly delayMs?: number | undefined;
 }
 
+/** Whether a settlement has made its job a dead letter. */
+export function isDead({ outcome }: Pick<Settlement, "outcome">, status: string): boolean {
+  return status === "dead" || (outcome === "fail" && status === "ok");
+}
+
 /** How a job stands after a heartbeat. */
 type HeldStatus = "held" | "cancel_requested" | "stale";
 
@@ -53,7 +58,7 @@ export interface Exchanged {
   readonly dueInMs: number | undefined;
 }
 
-interface SettledJob {
+export interface SettledJob {
   readonly jobId: string;
   readonly status: string;
 }

@@ -1,4 +1,10 @@
-import type { Backend, Exchanged, Settlement } from "./backend.ts";
+import {
+  isDead,
+  type Backend,
+  type Exchanged,
+  type SettledJob,
+  type Settlement,
+} from "./backend.ts";
 import { batchMax, takeBatch } from "./batch.ts";
 import { keep, withoutOvertaken } from "./heartbeat.ts";
 import type { Held } from "./job.ts";
@@ -19,6 +25,12 @@ const callsMax = 2;
 /** Jobs done that are worth a second call while the first is under way. */
 const settleMin = 100;
 
+/** A settlement that is still to be made. */
+interface DueSettlement extends Settlement {
+  /** What is to be done when it has made its job a dead letter. */
+  readonly onDead?: () => void;
+}
+
 /** Takes jobs, keeps as many running as it may, and settles them, in as few calls as the pace asks for. */
 export class JobPump {
   /** Whether notifications arrive; without them it looks for jobs more often. */
@@ -33,7 +45,7 @@ export class JobPump {
   readonly #buffer: RunningJob[] = [];
   readonly #running = new Set<RunningJob>();
   readonly #done: Held[] = [];
-  readonly #settlements: Settlement[] = [];
+  readonly #settlements: DueSettlement[] = [];
   #calls = 0;
   #isSettling = false;
   /** Fewer than a batch while one is looked for that cannot be settled. */
@@ -160,13 +172,20 @@ export class JobPump {
     }
   }
 
-  #finish(running: RunningJob, { outcome, message, delayMs, error }: JobEnd): void {
+  #finish(running: RunningJob, end: JobEnd): void {
+    const { outcome, error } = end;
     this.#running.delete(running);
     this.#pace.note();
-    if (error !== undefined) this.#settings.onError(error, running.job);
+    if (error !== undefined && end.isMeant !== true) this.#settings.onError(error, running.job);
     if (outcome === "ack") this.#done.push(running);
     else if (outcome !== "none") {
-      this.#settlements.push({ job: running, outcome, error: message, delayMs });
+      this.#settlements.push({
+        job: running,
+        outcome,
+        error: end.message,
+        delayMs: end.delayMs,
+        onDead: () => this.#settings.onDead(running.job, error),
+      });
     }
     this.#startJobs();
     this.#pumpSoon();
@@ -258,6 +277,7 @@ export class JobPump {
       const settled = await this.#backend.settle(settlements);
       this.#settleRetry.succeed();
       this.#settleMax = batchMax;
+      tellDead(settlements, settled);
       const stale = settled.filter(({ status }) => status === "stale");
       this.#reportLost(
         jobs,
@@ -277,7 +297,7 @@ export class JobPump {
   }
 
   /** Narrows down which settlement was refused, and gives that one up: its job is another's when the lease is over. */
-  #settleWithout(refused: readonly Settlement[], error: unknown): void {
+  #settleWithout(refused: readonly DueSettlement[], error: unknown): void {
     if (refused.length > 1) {
       this.#settleMax = Math.ceil(refused.length / 2);
       this.#settlements.unshift(...refused);
@@ -297,5 +317,12 @@ export class JobPump {
   #waitAfter(error: unknown, retry: Retry): void {
     this.#settings.onError(error);
     if (!this.#isOver) retry.fail(() => this.#pump());
+  }
+}
+
+function tellDead(made: readonly DueSettlement[], settled: readonly SettledJob[]): void {
+  const statuses = new Map(settled.map(({ jobId, status }) => [jobId, status]));
+  for (const settlement of made) {
+    if (isDead(settlement, statuses.get(settlement.job.id) ?? "stale")) settlement.onDead?.();
   }
 }

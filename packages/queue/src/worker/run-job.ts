@@ -14,6 +14,8 @@ export interface JobEnd {
   readonly message?: string;
   readonly delayMs?: number;
   readonly error?: unknown;
+  /** Whether the error is the handler's way to say what is to happen, and no failure. */
+  readonly isMeant?: boolean;
 }
 
 /** Runs a job and tells once how it ended. */
@@ -147,7 +149,9 @@ function endOf(error: unknown, { aborted }: RunningJob): JobEnd {
   if (aborted?.why === "cancel") return { outcome: "cancel", message };
   if (aborted?.why === "shutdown") return { outcome: "release_uncounted" };
   if (error instanceof UnrecoverableError) return { outcome: "fail", message, error };
-  if (error instanceof RetryLaterError) return { outcome: "nack", message, delayMs: error.delayMs };
+  if (error instanceof RetryLaterError) {
+    return { outcome: "nack", message, delayMs: error.delayMs, error, isMeant: true };
+  }
   return { outcome: "nack", message, error };
 }
 

@@ -14,4 +14,5 @@ export interface WorkerSettings {
   readonly maintains: boolean;
   readonly listens: boolean;
   readonly onError: (error: unknown, job?: WorkerJob) => void;
+  readonly onDead: (job: WorkerJob, error: unknown) => void;
 }

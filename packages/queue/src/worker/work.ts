@@ -6,7 +6,7 @@ import type { QueueRef } from "../queues.ts";
 import { tenantBackend } from "./backend.ts";
 import { globalBackend } from "./global-backend.ts";
 import { handlersOf, type HandlerOf } from "./handlers.ts";
-import { errorHook, type ErrorHook } from "./on-error.ts";
+import { deadHook, errorHook, type DeadHook, type ErrorHook } from "./hooks.ts";
 import { jobRunner } from "./run-job.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { endOnSignals } from "./signals.ts";
@@ -63,6 +63,12 @@ export interface WorkOptions {
    * @defaultValue a process warning for failures of the worker; those of handlers are kept with their jobs
    */
   readonly onError?: ErrorHook | undefined;
+  /**
+   * Told of a job that this worker has made a dead letter, once that is stored, with what its last attempt threw, a
+   * `RetryLaterError` as well. Not of one whose lease ended, as with its process, nor where the database's answer was
+   * lost: `listDeadLetters` has them all. @defaultValue none
+   */
+  readonly onDead?: DeadHook | undefined;
 }
 
 /** How a client works on queues. */
@@ -141,6 +147,7 @@ function settingsOf(options: WorkOptions, connections: number): WorkerSettings {
     maintains: options.maintain ?? true,
     listens: options.listen ?? true,
     onError: errorHook(options.onError),
+    onDead: deadHook(options.onDead),
   };
 }
 

@@ -3,14 +3,28 @@ import type { WorkerJob } from "./job.ts";
 /** Told of every failure: of a handler, with its job, and of the worker itself. */
 export type ErrorHook = (error: unknown, job?: WorkerJob) => unknown;
 
-/** The application's hook, so that what it throws, at once or later, makes a process warning and no harm. */
+/** Told of a job that has become a dead letter, with what its last attempt failed with. */
+export type DeadHook = (job: WorkerJob, error: unknown) => unknown;
+
 export function errorHook(
   hook: ErrorHook = warnOfWorker,
 ): (error: unknown, job?: WorkerJob) => void {
-  const warnOfHook = (error: unknown) => warn("onError of a worker threw: ", error);
-  return (error, job) => {
+  return harmless("onError", hook);
+}
+
+export function deadHook(hook: DeadHook = () => {}): (job: WorkerJob, error: unknown) => void {
+  return harmless("onDead", hook);
+}
+
+/** The application's hook, so that what it throws, at once or later, makes a process warning and no harm. */
+function harmless<Told extends unknown[]>(
+  name: string,
+  hook: (...told: Told) => unknown,
+): (...told: Told) => void {
+  const warnOfHook = (error: unknown) => warn(`${name} of a worker threw: `, error);
+  return (...told) => {
     try {
-      const answer = hook(error, job);
+      const answer = hook(...told);
       if (answer instanceof Promise) answer.catch(warnOfHook);
     } catch (thrown) {
       warnOfHook(thrown);
