@@ -6192,7 +6192,8 @@ $$;
 -- schedules/upsert_schedule.sql
 -- queue.upsert_schedule: makes a schedule, or changes the one of that name into this: for every start of an application.
 --
--- When its next run is, changes only when the timing does; one that is paused stays paused.
+-- What is left out goes back to its default. When its next run is, changes only when the timing does; one that is paused
+-- stays paused, whatever p_is_active.
 --
 -- Takes    what queue.create_schedule takes
 -- Returns  the schedule's id

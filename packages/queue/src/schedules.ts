@@ -156,8 +156,8 @@ export interface Schedules {
     options?: CallOptions,
   ): Promise<string>;
   /**
-   * Makes a schedule, or changes the one of that name into this: for every start of an application. When its next run is,
-   * changes only when the timing does; one that is paused stays paused.
+   * Makes a schedule, or changes the one of that name into this: for every start of an application. What is left out goes
+   * back to its default. When its next run is, changes only when the timing does; one that is paused stays paused.
    *
    * @example
    * await postkit.queue.upsertSchedule("sweep", { queue: "sweep", payload: {}, everyInterval: "PT5M" });

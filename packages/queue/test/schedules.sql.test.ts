@@ -226,6 +226,7 @@ describe("upsert_schedule", () => {
       next_run_at: before?.next_run_at,
     });
     await upsert({ p_cron_expression: "30 7 * * *" });
+    expect(await get()).toMatchObject({ queue: base.p_queue, tags: [] });
     expect((await get())?.next_run_at?.toISOString()).toMatch(/T07:30:00.000Z$/);
     await upsert({ p_every_interval: "1 hour" });
     expect(await get()).toMatchObject({ cron_expression: null, every_interval: { hours: 1 } });

@@ -1,5 +1,6 @@
 import { createPostkit } from "@postkit/core";
-import { queue, type Worker } from "@postkit/queue";
+import { queue, type Worker, type WorkOptions } from "@postkit/queue";
+import { advance } from "@postkit/queue/testing";
 import { createTestDatabase, startProxy, type TestDatabase, waitFor } from "@postkit/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -303,6 +304,46 @@ describe("a process", () => {
       return program.hasEnded();
     });
     expect(await program.ended).toMatchObject({ signal: "SIGTERM" });
+  });
+});
+
+describe("a process that is killed", () => {
+  /** Works off a thousand of twice as many jobs with one attempt, then kills the worker while two of them run. */
+  async function lettersAfterKill(options: WorkOptions, isTime: () => Promise<boolean>) {
+    for (const start of [0, 1_000]) {
+      const payloads = Array.from({ length: 1_000 }, (_, index) => start + index);
+      await client.pushBatch("q", payloads, { maxAttempts: 1 });
+    }
+    await using program = startProgram(db.appUrl, works.tenant, {
+      options: { concurrency: 2, leaseMs: 600_000, ...options },
+      blockAfter: 1_000,
+    });
+    await waitFor(() => program.lines().length >= 2_002, { timeoutMs: 30_000 });
+    await waitFor(isTime);
+    program.kill("SIGKILL");
+    await program.ended;
+    await advance(client, 600_000);
+    await client.tickTimeouts({ limit: 1_000 });
+    const begun = new Set(program.lines());
+    const letters = await client.listDeadLetters({ limit: 1_000 });
+    return letters.map(({ reasonCode, payload }) => ({
+      reasonCode,
+      hasBegun: begun.has(`begin ${String(payload)}`),
+    }));
+  }
+
+  it("costs the jobs that it had taken ahead an attempt as well", async () => {
+    const letters = await lettersAfterKill({}, async () => true);
+    expect(letters).toContainEqual({ reasonCode: "timeout", hasBegun: false });
+  });
+
+  it("costs only those that had begun, when it takes none ahead", async () => {
+    const letters = await lettersAfterKill(
+      { prefetchMax: 0 },
+      async () => (await client.getStats()).running === "2",
+    );
+    const begun = { reasonCode: "timeout", hasBegun: true };
+    expect(letters).toEqual([begun, begun]);
   });
 });
 

@@ -13,11 +13,12 @@ import { endOnSignals } from "./signals.ts";
 import { Worker } from "./worker.ts";
 
 export interface WorkOptions {
-  /** Jobs that run at once. @defaultValue 10; with `transactional`, half of the pool's connections when these are fewer */
+  /** Jobs that run at once. @defaultValue 10; with `transactional`, half of the pool's `max` where that is less */
   readonly concurrency?: number | undefined;
   /**
    * Most jobs that are taken ahead of a free place. How many are, follows the pace: what would run within a tenth of a
-   * second, so none of slow jobs. @defaultValue 2000
+   * second, so none of slow jobs. When the process dies, each costs an attempt although it had not begun; 0 takes none ahead.
+   * @defaultValue 2000
    */
   readonly prefetchMax?: number | undefined;
   /**

@@ -12,6 +12,8 @@ export interface ProgramOptions {
   readonly workers?: number;
   /** How long a handler takes. @defaultValue 0 */
   readonly handlerMs?: number;
+  /** After that many jobs, handlers do not end. @defaultValue never */
+  readonly blockAfter?: number;
   /** Drains and closes after that many jobs. @defaultValue never */
   readonly drainAfter?: number;
   /** A table to which handlers write (job_id, fence). @defaultValue none */

@@ -10,6 +10,7 @@ const {
   options,
   workers: count = 1,
   handlerMs = 0,
+  blockAfter = Infinity,
   drainAfter = Infinity,
   effects,
 } = JSON.parse(process.argv[2] ?? "{}") as ProgramOptions & { url: string; tenant: string };
@@ -28,6 +29,7 @@ const workers = Array.from({ length: count }, () =>
           fence,
         ]);
       }
+      if (done >= blockAfter) await new Promise(() => {});
       if (handlerMs > 0) await delay(handlerMs);
       console.log(`end ${String(payload)}`);
       done += 1;
