@@ -35,7 +35,13 @@ export {
   type CastParameter,
   type Parameter,
 } from "./parameters.ts";
-export type { ClientOf, MigrationStep, ModuleSet, PostkitModule } from "./module.ts";
+export type {
+  ClientOf,
+  MigrationStep,
+  ModuleSet,
+  PostkitModule,
+  TransactionClientOf,
+} from "./module.ts";
 export {
   migrate,
   type MigrateOptions,

@@ -10,7 +10,7 @@ export interface MigrationStep {
 }
 
 /** What core and the command line need to know of a module. Each package exports one, named after its schema. */
-export interface PostkitModule<Client = unknown> {
+export interface PostkitModule<Client = unknown, TransactionClient = Client> {
   /** The module's name, which is also its schema: `authz`. */
   readonly name: string;
   /** Version of the npm package, kept in the migration log. */
@@ -22,6 +22,8 @@ export interface PostkitModule<Client = unknown> {
   readonly errors: ErrorRegistry;
   /** Builds the typed client on top of one caller. */
   readonly client: (caller: Caller) => Client;
+  /** Builds the one that transactions have, where it has fewer methods. @defaultValue `client` */
+  readonly transactionClient?: ((caller: Caller) => TransactionClient) | undefined;
 }
 
 /** Modules as a list, or by the name their client gets on the handle. */
@@ -33,4 +35,8 @@ export function modulesOf(set: ModuleSet): readonly PostkitModule[] {
 }
 
 /** The typed client of a module. */
-export type ClientOf<M> = M extends PostkitModule<infer Client> ? Client : never;
+export type ClientOf<M> = M extends PostkitModule<infer Client, unknown> ? Client : never;
+
+/** The typed client of a module inside a transaction. */
+export type TransactionClientOf<M> =
+  M extends PostkitModule<unknown, infer Client> ? Client : never;

@@ -15,7 +15,7 @@ import type { Executor } from "./executor.ts";
 import type { CallOptions } from "./limits.ts";
 import { Listener, type ListenerOptions, type ListenHandler, type Subscription } from "./listen.ts";
 import { migrate, type MigrateOptions, type MigrateResult } from "./migrate/migrate.ts";
-import type { ClientOf, PostkitModule } from "./module.ts";
+import type { ClientOf, PostkitModule, TransactionClientOf } from "./module.ts";
 import {
   joinedScope,
   runTransaction,
@@ -29,6 +29,9 @@ const defaultTimeoutMs = 30_000;
 export type Modules = Readonly<Record<string, PostkitModule>>;
 
 type Clients<M extends Modules> = { readonly [Name in keyof M]: ClientOf<M[Name]> };
+type TransactionClients<M extends Modules> = {
+  readonly [Name in keyof M]: TransactionClientOf<M[Name]>;
+};
 
 export interface PostkitOptions<M extends Modules> {
   /** Where to connect; the pool opened here is closed by `close()`. */
@@ -120,7 +123,7 @@ interface PostkitBase<M extends Modules> extends Scoped<Postkit<M>>, AsyncDispos
 }
 
 /** The modules on one transaction. */
-export type Transaction<M extends Modules> = TransactionBase<M> & Clients<M>;
+export type Transaction<M extends Modules> = TransactionBase<M> & TransactionClients<M>;
 
 /** The modules on one database for one tenant. */
 export type Postkit<M extends Modules> = PostkitBase<M> & Clients<M>;
@@ -220,7 +223,12 @@ function postkitHandle(shared: Shared, context: Context): Postkit<Modules> {
     close,
     [Symbol.asyncDispose]: close,
   };
-  return withClients(base, modules, (handle) => createCaller(scope, context, handle));
+  return withClients(
+    base,
+    modules,
+    ({ client }) => client,
+    (handle) => createCaller(scope, context, handle),
+  );
 }
 
 function databaseScope(shared: Shared, database: Database): CallerScope<Postkit<Modules>> {
@@ -266,7 +274,12 @@ function transactionHandle(
     },
     transaction: (work) => scope.transaction(context, ({ handle }) => work(handle), {}),
   };
-  return withClients(base, shared.modules, (handle) => createCaller(scope, context, handle));
+  return withClients(
+    base,
+    shared.modules,
+    ({ client, transactionClient = client }) => transactionClient,
+    (handle) => createCaller(scope, context, handle),
+  );
 }
 
 function transactionScope(
@@ -305,6 +318,7 @@ function scopedPart<Self>(context: Context, derive: (changed: Context) => Self):
 function withClients<Base extends object>(
   base: Base,
   modules: Modules,
+  builderOf: (module: PostkitModule) => PostkitModule["client"],
   callerOf: (handle: Base & Clients<Modules>) => Caller,
 ): Base & Clients<Modules> {
   const handle = base as Base & Clients<Modules>;
@@ -313,7 +327,7 @@ function withClients<Base extends object>(
     let client: unknown;
     Object.defineProperty(handle, name, {
       enumerable: true,
-      get: () => (client ??= module.client(caller)),
+      get: () => (client ??= builderOf(module)(caller)),
     });
   }
   return Object.freeze(handle);

@@ -29,6 +29,7 @@ const errands: PostkitModule<Errands> = {
     run: (namespace, work) =>
       caller.withNamespace(namespace).transaction(({ handle }) => work(known(handle))),
   }),
+  transactionClient: undefined,
 };
 const modules = { probe, errands };
 type Tx = Transaction<{ probe: typeof probe; errands: typeof errands }>;
@@ -248,5 +249,25 @@ describe("a transaction of a caller", () => {
     await expect(addNote(inside as Tx, "late")).rejects.toMatchObject({
       code: "BIZ_TRANSACTION_CLOSED",
     });
+  });
+});
+
+describe("a module with another client for transactions", () => {
+  const split: PostkitModule<{ readonly where: "outside" }, { readonly where: "inside" }> = {
+    ...fixtureModule("split", { steps: [] }),
+    client: () => ({ where: "outside" }),
+    transactionClient: () => ({ where: "inside" }),
+  };
+
+  it("gives it to every transaction, and to no other handle", async () => {
+    const postkit = createPostkit({ db: db.app, modules: { split } });
+    const outside: "outside" = postkit.withNamespace("acme").split.where;
+    expect(outside).toBe("outside");
+    await postkit.transaction(async (tx) => {
+      const inside: "inside" = tx.withNamespace("acme").split.where;
+      expect(inside).toBe("inside");
+      await tx.transaction(async (nested) => expect(nested.split.where).toBe("inside"));
+    });
+    expect(postkit.on({ query: async () => ({ rows: [] }) }).split.where).toBe("inside");
   });
 });

@@ -10,12 +10,15 @@ import { statistics, type Statistics } from "./stats.ts";
 import { waitFor, type WaitFor } from "./wait-for.ts";
 import { work, type Work } from "./worker/work.ts";
 
+/** The typed client of queue inside a transaction. */
+export interface TransactionQueueClient
+  extends Jobs, Leases, DeadLetters, Schedules, Config, Statistics, Maintenance {}
+
 /** The typed client of queue: one method a function of the schema, flat. */
-export interface QueueClient
-  extends Jobs, Leases, DeadLetters, Schedules, Config, Statistics, Maintenance, WaitFor, Work {}
+export interface QueueClient extends TransactionQueueClient, WaitFor, Work {}
 
 /** How the functions for tests reach the database of a client, which shows it to nobody else. */
-const callers = new WeakMap<QueueClient, Caller>();
+const callers = new WeakMap<TransactionQueueClient, Caller>();
 
 export function createQueueClient(caller: Caller): QueueClient {
   const itsJobs = jobs(caller);
@@ -35,7 +38,7 @@ export function createQueueClient(caller: Caller): QueueClient {
 }
 
 /** @throws `core.VAL_ARGUMENT` for what is no client of queue */
-export function callerOf(client: QueueClient): Caller {
+export function callerOf(client: TransactionQueueClient): Caller {
   const caller = callers.get(client);
   if (caller === undefined) throw argumentError("a client of queue is needed: postkit.queue");
   return caller;

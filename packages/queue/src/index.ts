@@ -1,5 +1,5 @@
 export { queue } from "./module.ts";
-export type { QueueClient } from "./client.ts";
+export type { QueueClient, TransactionQueueClient } from "./client.ts";
 export { isFenceStale, queueErrors, type QueueErrorCode } from "./errors.ts";
 export {
   defineQueue,

@@ -1,6 +1,6 @@
 import { interval, type CallOptions, type Handle } from "@postkit/core";
 import { z } from "zod";
-import { callerOf, type QueueClient } from "./client.ts";
+import { callerOf, type TransactionQueueClient } from "./client.ts";
 import { argumentError } from "./errors.ts";
 import type { Job } from "./jobs.ts";
 import { callOptions, knownKeys } from "./options.ts";
@@ -53,7 +53,7 @@ export interface FailedAttempt {
  * @throws `core.VAL_ARGUMENT` for what is no client, queue or handler
  */
 export async function runJobs<const Q extends QueueRef | readonly QueueRef[], H = Handle>(
-  client: QueueClient,
+  client: TransactionQueueClient,
   queues: Q,
   handler: HandlerOf<Q, H>,
   options: RunJobsOptions = {},
@@ -122,7 +122,7 @@ async function hasDied(
  * @param ms milliseconds
  */
 export async function advance(
-  client: QueueClient,
+  client: TransactionQueueClient,
   ms: number,
   options?: CallOptions,
 ): Promise<void> {
@@ -143,7 +143,7 @@ export async function advance(
  * const [job] = await pendingJobs(postkit.queue, "email");
  * console.log(job?.payload);
  */
-export async function pendingJobs(client: QueueClient, queue: QueueRef): Promise<Job[]> {
+export async function pendingJobs(client: TransactionQueueClient, queue: QueueRef): Promise<Job[]> {
   const jobs: Job[] = [];
   for await (const job of client.iterateJobs({ queue, status: "pending" })) jobs.push(job);
   return jobs;

@@ -1,7 +1,7 @@
 import { queue } from "@postkit/queue";
 import { runJobs } from "@postkit/queue/testing";
 import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 
 import { openWorks, present, type Works } from "./support/works.ts";
 
@@ -137,7 +137,9 @@ describe("waitFor", () => {
   it("is refused in a transaction, whose jobs nobody runs before it commits", async () => {
     await works.postkit.transaction(async (tx) => {
       const id = present(await tx.queue.push("q", 1));
-      await expect(tx.queue.waitFor(id)).rejects.toMatchObject({
+      expectTypeOf(tx.queue).not.toHaveProperty("waitFor");
+      const untyped = tx.queue as Works["queue"];
+      await expect(untyped.waitFor(id)).rejects.toMatchObject({
         module: "core",
         code: "VAL_ARGUMENT",
         message: expect.stringContaining("not for a transaction") as string,

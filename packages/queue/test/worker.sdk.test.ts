@@ -10,7 +10,7 @@ import {
   type WorkOptions,
 } from "@postkit/queue";
 import { createTestDatabase, type TestDatabase, waitFor } from "@postkit/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 
 import {
@@ -267,7 +267,9 @@ describe("options of work", () => {
     expect(() => client.work([], () => {})).toThrow(invalid);
     expect(() => client.work({} as never, () => {})).toThrow(invalid);
     await works.postkit.transaction(async (tx) => {
-      expect(() => tx.queue.work("q", () => {})).toThrow(invalid);
+      expectTypeOf(tx.queue).not.toHaveProperty("work");
+      const untyped = tx.queue as Works["queue"];
+      expect(() => untyped.work("q", () => {})).toThrow(invalid);
     });
   });
 
