@@ -36,6 +36,7 @@ export class Database implements Runner {
   }
 
   async run(statement: Statement, options: CallOptions, what: string): Promise<QueryResult> {
+    this.assertOpen(`${what} was called`);
     const limits = new Limits(options, what);
     try {
       return await this.#runOnce(statement, limits, this.#prepare);
@@ -57,6 +58,7 @@ export class Database implements Runner {
     checkOutTimeoutMs: number,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
+    this.assertOpen("a transaction was begun");
     const client = await this.#checkOutWithin(limits, checkOutTimeoutMs);
     const connection = new Connection(client, limits, this.#prepare);
     try {
@@ -69,9 +71,9 @@ export class Database implements Runner {
   /** A small pool beside this one, of connections made and set up as its own are. It is closed with this one at the latest. */
   apart(connections: number): Database {
     const { pool } = this;
-    if (this.#isClosing || pool.ending) {
-      throw coreError("SYS_CONNECTION_FAILED", "the handle was closed");
-    }
+    const what = "connections were asked for";
+    if (this.#isClosing) throw closedError(what, "close()");
+    this.assertOpen(what);
     const { options } = pool;
     const apart = new Database({
       // The pool hides the password from being enumerated.
@@ -81,6 +83,15 @@ export class Database implements Runner {
     apart.pool.on("connect", (client) => pool.emit("connect", client));
     this.#apart = [...this.#apart.filter((other) => !other.pool.ending), apart];
     return apart;
+  }
+
+  /**
+   * @param what has happened, for the message
+   * @throws `core.BIZ_HANDLE_CLOSED` once the pool has ended; one that is the caller's goes on after `close`
+   */
+  assertOpen(what: string): void {
+    if (!this.pool.ending) return;
+    throw closedError(what, this.#isClosing ? "close()" : "the end of its pool");
   }
 
   /** Lets those who have connections apart end what they are at. */
@@ -190,6 +201,10 @@ export class Connection {
     if (!this.#prepare || isCall !== true) return this.client.query(text, values);
     return this.client.query({ name: statementName(text), text, values });
   }
+}
+
+function closedError(what: string, since: string): Error {
+  return coreError("BIZ_HANDLE_CLOSED", `${what} after ${since}`);
 }
 
 /** Opens a pool that survives the loss of idle connections. */

@@ -76,7 +76,7 @@ export class Listener {
       throw coreError("VAL_ARGUMENT", "listen takes a function that is told the events");
     }
     if (this.#isClosed) {
-      throw coreError("SYS_CONNECTION_FAILED", "listen was called after close()");
+      throw coreError("BIZ_HANDLE_CLOSED", "listen was called after close()");
     }
     const subscriber = new Subscriber(channel, handler, () => this.#leave(subscriber));
     const others = this.#channels.get(channel);

@@ -118,7 +118,10 @@ interface PostkitBase<M extends Modules> extends Scoped<Postkit<M>>, AsyncDispos
   listen(channel: string, handler: ListenHandler): Subscription;
   /** Brings the schemas of this handle's modules up to date; see {@link migrate}. */
   migrate(options?: Omit<MigrateOptions, "modules">): Promise<MigrateResult>;
-  /** Ends all subscriptions, and the pool if it was opened here; a pool given as `db` stays open. */
+  /**
+   * Ends all subscriptions, and the pool if it was opened here: then every call, on this handle or on those made from it, is
+   * refused with `core.BIZ_HANDLE_CLOSED`. A pool given as `db` stays open.
+   */
   close(): Promise<void>;
 }
 
@@ -219,7 +222,10 @@ function postkitHandle(shared: Shared, context: Context): Postkit<Modules> {
     transaction: (work, options = {}) =>
       scope.transaction(context, ({ handle }) => work(handle), options),
     listen: scope.listen,
-    migrate: (options = {}) => migrate(database.pool, { modules, ...options }),
+    migrate: async (options = {}) => {
+      database.assertOpen("migrate was called");
+      return migrate(database.pool, { modules, ...options });
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -125,7 +125,7 @@ describe("a caller apart", () => {
     taken.release();
     await apart.close();
     await apart.close();
-    await expect(whoami(apart.caller)).rejects.toMatchObject({ code: "SYS_CONNECTION_FAILED" });
+    await expect(whoami(apart.caller)).rejects.toMatchObject({ code: "BIZ_HANDLE_CLOSED" });
     expect(await whoami(caller)).toMatchObject({ tenantId: "acme" });
     await pool.end();
   });
@@ -136,7 +136,7 @@ describe("a caller apart", () => {
     const { caller } = postkit.errands.caller.apart(1);
     await whoami(caller);
     await postkit.close();
-    await expect(whoami(caller)).rejects.toMatchObject({ code: "SYS_CONNECTION_FAILED" });
+    await expect(whoami(caller)).rejects.toMatchObject({ code: "BIZ_HANDLE_CLOSED" });
     await pool.query("select 1");
     await pool.end();
   });

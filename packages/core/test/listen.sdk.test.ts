@@ -296,7 +296,7 @@ describe("close", () => {
     await subscription.ready;
     expect(told()).toEqual(["gap"]);
     expect(() => postkit.listen("orders", handler)).toThrow(
-      expect.objectContaining({ module: "core", code: "SYS_CONNECTION_FAILED" }),
+      expect.objectContaining({ module: "core", code: "BIZ_HANDLE_CLOSED" }),
     );
   });
 

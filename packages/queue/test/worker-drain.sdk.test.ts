@@ -365,8 +365,17 @@ describe("a handle that is closed", () => {
     expect(isDone).toBe(true);
     expect(await client.getJob(id)).toBeNull();
     expect(() => postkit.queue.work("closing", () => {})).toThrow(
-      expect.objectContaining({ code: "SYS_CONNECTION_FAILED" }),
+      expect.objectContaining({ module: "core", code: "BIZ_HANDLE_CLOSED" }),
     );
+    for (const call of [
+      () => postkit.queue.push("closing", {}),
+      () => postkit.queue.waitFor(id),
+      () => postkit.queue.iterateJobs().next(),
+      () => postkit.withNamespace("another").queue.getStats(),
+      () => postkit.transaction((tx) => tx.queue.push("closing", {})),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ module: "core", code: "BIZ_HANDLE_CLOSED" });
+    }
   });
 
   it.each([[true], ["SIGTERM"], [["SIGFOO"]], [[1]]])("refuses %j for signals", (signals) => {

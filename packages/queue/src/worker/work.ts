@@ -86,7 +86,7 @@ export interface Work {
    * });
    * await worker.drain();
    *
-   * @throws `core.VAL_ARGUMENT` for an option out of range, or inside a transaction
+   * @throws `core.VAL_ARGUMENT` for an option out of range, or inside a transaction; `core.BIZ_HANDLE_CLOSED`
    */
   work<const Q extends QueueRef | readonly QueueRef[], H = Handle>(
     queues: Q,
