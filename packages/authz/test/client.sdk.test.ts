@@ -311,7 +311,7 @@ describe("the partitions of the audit", () => {
       client.ensureAuditPartitions(),
       client.dropAuditPartitions(),
     ]) {
-      await expect(work).rejects.toMatchObject({ code: "42501" });
+      await expect(work).rejects.toMatchObject({ module: "core", code: "BIZ_NOT_GRANTED" });
     }
   });
 

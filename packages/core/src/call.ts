@@ -1,5 +1,5 @@
 import { withNamespace, withSettings, type Context } from "./context.ts";
-import { coreError } from "./errors.ts";
+import { coreError, fromCallError } from "./errors.ts";
 import type { QueryResult } from "./executor.ts";
 import { callHook } from "./hook.ts";
 import type { CallOptions } from "./limits.ts";
@@ -134,12 +134,17 @@ function calls(
   { runner, timeoutMs, onQuery }: Pick<CallerScope<Handle>, "runner" | "timeoutMs" | "onQuery">,
   context: Context | undefined,
 ): Calls {
-  const send: Send = (call, options) =>
-    runner.run(
-      buildStatement(call, context, runner.joins),
-      { signal: options?.signal, timeoutMs: options?.timeoutMs ?? timeoutMs },
-      call.name,
-    );
+  const send: Send = async (call, options) => {
+    try {
+      return await runner.run(
+        buildStatement(call, context, runner.joins),
+        { signal: options?.signal, timeoutMs: options?.timeoutMs ?? timeoutMs },
+        call.name,
+      );
+    } catch (error) {
+      throw fromCallError(error, call.name);
+    }
+  };
   const query = onQuery === undefined ? send : reported(send, onQuery);
   return {
     async value(name, args, schema, options) {

@@ -9,6 +9,7 @@ export const coreErrors = {
   VAL_GRANT_KIND: "22023",
   BIZ_ROLE_UNKNOWN: "42704",
   BIZ_HANDLE_CLOSED: "08003",
+  BIZ_NOT_GRANTED: "42501",
   BIZ_TRANSACTION_CLOSED: "25000",
   BIZ_TRANSACTION_NESTED: "25001",
   BIZ_TRANSACTION_ROLLED_BACK: "40000",
@@ -22,6 +23,7 @@ export const coreErrors = {
   MIG_HISTORY_INVALID: "22023",
   MIG_DRIFT: "55000",
   MIG_AHEAD: "55000",
+  MIG_BEHIND: "42883",
   MIG_LOCK_TIMEOUT: "55P03",
   MIG_SCHEMA_FOREIGN: "42P06",
   MIG_DATA_LOSS: "55000",
@@ -105,6 +107,8 @@ interface DriverError {
   hint?: string | undefined;
   /** Only what the server sent has one; FATAL and PANIC end the connection. */
   severity?: string | undefined;
+  /** The functions in which the server met it, if any. */
+  where?: string | undefined;
 }
 
 /**
@@ -133,6 +137,43 @@ export function fromDriverError(error: unknown): unknown {
     });
   }
   return error;
+}
+
+/**
+ * Turns PostgreSQL's own refusal to call a module's function into a {@link PostkitError} that says what to do about it, and
+ * gives everything else back untouched: what was met inside a function may be the doing of the application's triggers.
+ *
+ * @param name of the function: `authz.check`
+ */
+export function fromCallError(error: unknown, name: string): unknown {
+  if (isPostkitError(error)) return error;
+  const source = driverErrorOf(error);
+  if (source?.where !== undefined) return error;
+  const [module] = name.split(".");
+  switch (source?.code) {
+    case "42501":
+      return coreError(
+        "BIZ_NOT_GRANTED",
+        `${name} was refused: ${source.message}. Let the owner give the role of this connection access with ` +
+          "`postkit grant <role>`, and --worker or --maintenance for what these are for",
+        { cause: error },
+      );
+    case "3F000":
+      return coreError(
+        "MIG_NOT_INSTALLED",
+        `${name} is not there: ${source.message}. Install ${module} with \`postkit migrate up\` or migrate()`,
+        { cause: error },
+      );
+    case "42883":
+      return coreError(
+        "MIG_BEHIND",
+        `${name} is not there as this client calls it: ${source.message}. The ${module} of the database is older: bring it ` +
+          "up to date with `postkit migrate up` or migrate()",
+        { cause: error },
+      );
+    default:
+      return error;
+  }
 }
 
 /** SQLSTATE of a driver's error, however deep a query builder wrapped it. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 
 import { authz } from "@postkit/authz";
-import { createPostkit, isPostkitError } from "@postkit/core";
+import { createPostkit, grantRole, isPostkitError, revokeRole } from "@postkit/core";
 import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -115,6 +115,73 @@ describe("an SQL error without one", () => {
   });
 });
 
+describe("a call that PostgreSQL itself refuses", () => {
+  it("for want of a grant says how the role gets it", async () => {
+    await using own = await createTestDatabase({ modules: [probe] });
+    await revokeRole(own.ownerUrl, { role: own.appRole });
+    const postkit = createPostkit({ db: own.app, namespace: "acme", modules: { probe } });
+    const refused = {
+      module: "core",
+      code: "BIZ_NOT_GRANTED",
+      sqlstate: "42501",
+      message: expect.stringMatching(/^probe\.echo .*permission denied.*`postkit grant <role>`/),
+      cause: expect.any(pg.DatabaseError),
+    };
+    const call = () => postkit.probe.value("probe.echo", { p_text: "a" }, as());
+    await expect(call()).rejects.toMatchObject(refused);
+    await expect(
+      postkit.withActor({ actorId: "user:alice" }).probe.value("probe.echo", { p_text: "a" }, as()),
+    ).rejects.toMatchObject(refused);
+    await own.owner.query(`grant usage on schema probe to ${own.appRole}`);
+    await expect(call()).rejects.toMatchObject(refused);
+    await expect(
+      postkit.transaction((tx) => tx.probe.value("probe.echo", { p_text: "a" }, as())),
+    ).rejects.toMatchObject({ code: "BIZ_NOT_GRANTED" });
+    await grantRole(own.ownerUrl, { role: own.appRole, kinds: ["app"] });
+    expect(await call()).toBe("a");
+  });
+
+  it("since the module is not there, or has no such function, says so", async () => {
+    await using bare = await createTestDatabase({ modules: [] });
+    const postkit = createPostkit({ db: bare.app, namespace: "acme", modules: { probe, authz } });
+    await expect(postkit.authz.check("user:a", "read", "doc:a")).rejects.toMatchObject({
+      module: "core",
+      code: "MIG_NOT_INSTALLED",
+      sqlstate: "3F000",
+      message: expect.stringMatching(/^authz\.check .*"authz".*`postkit migrate up`/),
+      cause: expect.any(pg.DatabaseError),
+    });
+    await using other = single();
+    const args = { p_text: "a", p_new: 1 };
+    await expect(other.probe.value("probe.echo", args, as())).rejects.toMatchObject({
+      module: "core",
+      code: "MIG_BEHIND",
+      sqlstate: "42883",
+      message: expect.stringMatching(/^probe\.echo .*`postkit migrate up`/),
+      cause: expect.any(pg.DatabaseError),
+    });
+  });
+
+  it.each(["42501", "3F000", "42883"])(
+    "passes %s through where a function's body raised it, or the application's own statement",
+    async (sqlstate) => {
+      await using postkit = single();
+      const args = { p_sqlstate: sqlstate, p_hint: "" };
+      const raised = await thrownBy(postkit.probe.value("probe.refuse", args, as()));
+      expect(raised).toBeInstanceOf(pg.DatabaseError);
+      expect(raised).toMatchObject({ code: sqlstate });
+      const own = {
+        "42501": "select * from pg_authid",
+        "3F000": "create table no_such_schema.a ()",
+        "42883": "select no_such_function()",
+      }[sqlstate];
+      const thrown = await thrownBy(postkit.transaction((tx) => tx.query(own ?? "")));
+      expect(thrown).toBeInstanceOf(pg.DatabaseError);
+      expect(thrown).toMatchObject({ code: sqlstate });
+    },
+  );
+});
+
 describe("a failed statement", () => {
   it("does not cost the connection", async () => {
     await using postkit = single();
@@ -129,7 +196,7 @@ describe("a failed statement", () => {
       expect([postkit.pool.totalCount, postkit.pool.idleCount]).toEqual([1, 1]);
     }
     await expect(postkit.probe.value("probe.nothing_like_that", {}, as())).rejects.toMatchObject({
-      code: "42883",
+      code: "MIG_BEHIND",
     });
     expect((await whoami(postkit.probe)).backendPid).toBe(backendPid);
   });

@@ -91,7 +91,7 @@ describe("maintain", () => {
       () => plain.ensureArchivePartitions(),
       () => plain.dropArchivePartitions(),
     ]) {
-      await expect(work()).rejects.toMatchObject({ code: "42501" });
+      await expect(work()).rejects.toMatchObject({ module: "core", code: "BIZ_NOT_GRANTED" });
     }
   });
 });

@@ -154,7 +154,8 @@ export function tenantBackend({
         try {
           return await lookAfterAll(own);
         } catch (error) {
-          if (!isNotPermitted(error)) throw error;
+          // Not given maintain, it looks after its own tenant alone.
+          if (!isPostkitError(error, "core.BIZ_NOT_GRANTED")) throw error;
           canMaintainAll = false;
         }
       }
@@ -172,18 +173,4 @@ export function tenantBackend({
 /** The same name as `queue.channel_name` gives. */
 export function channelName(namespace: string, queue: string): string {
   return `q_${createHash("md5").update(`${namespace}\u001f${queue}`).digest("hex")}`;
-}
-
-/**
- * Whether a role was not given `maintain`, and so looks after its own tenant alone; not whether something inside was
- * refused, which has a context. The name of the function is in the message of every language.
- */
-function isNotPermitted(error: unknown): boolean {
-  const { code, message, where } = error as { code?: string; message?: string; where?: string };
-  return (
-    !isPostkitError(error) &&
-    code === "42501" &&
-    where === undefined &&
-    /\bmaintain\b/.test(message ?? "")
-  );
 }
