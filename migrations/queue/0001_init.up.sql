@@ -2962,6 +2962,9 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 declare
   v_after bigint := coalesce(p_cursor, 0);
@@ -3429,6 +3432,9 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 begin
   perform queue._assert_readable(p_namespace);
@@ -6395,6 +6401,9 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 begin
   perform queue._assert_readable(p_namespace);

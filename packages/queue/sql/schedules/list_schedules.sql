@@ -30,6 +30,9 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 begin
   perform queue._assert_readable(p_namespace);
