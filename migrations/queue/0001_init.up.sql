@@ -1195,14 +1195,17 @@ $$;
 -- queue._validate_job: refuses what cannot be pushed, in one call.
 --
 -- Raises   what queue._validate_names, queue._validate_priority, queue._validate_max_attempts, queue._validate_payload,
---          queue._validate_key_size and queue._assert_tenant raise
+--          queue._validate_key_size, queue._assert_tenant, queue._validate_interval_size and queue._validate_run_at raise
+--          · VAL_DELAY_AND_RUN_AT (22023)
 create function queue._validate_job(
   p_namespace text,
   p_queue text,
   p_payload jsonb,
   p_priority int,
   p_max_attempts int,
-  p_unique_key text
+  p_unique_key text,
+  p_delay interval default null,
+  p_run_at timestamptz default null
 )
 returns void
 language plpgsql
@@ -1227,6 +1230,16 @@ begin
   end if;
   if current_setting('postkit.tenant_id', true) is distinct from p_namespace then
     perform queue._assert_tenant(p_namespace);
+  end if;
+  if p_delay is not null then
+    if p_run_at is not null then
+      raise exception 'a job has a delay or a run_at, not both'
+        using errcode = '22023', hint = 'postkit:queue:VAL_DELAY_AND_RUN_AT';
+    end if;
+    perform queue._validate_interval_size(p_delay, 'delay');
+  end if;
+  if p_run_at is not null then
+    perform queue._validate_run_at(p_run_at);
   end if;
 end
 $$;
@@ -1816,6 +1829,47 @@ begin
 end
 $$;
 
+-- workers/_wake_many.sql
+-- queue._wake_many: as queue._wake, for many queues at once.
+--
+-- Takes    p_queues, p_counts  a queue and how many jobs of it there are each
+create function queue._wake_many(p_namespace text, p_queues text[], p_counts bigint[])
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  perform pg_notify(
+    queue.channel_name(l.namespace, u.queue), json_build_object('count', u.job_count, 'queue', u.queue)::text
+  )
+  from unnest(p_queues, p_counts) u (queue, job_count)
+  cross join lateral (
+    select p_namespace as namespace
+    union all
+    select '' where exists (select from queue.workers w where w.namespace = '' and w.queue = u.queue)
+  ) l
+  where case coalesce(
+        (select c.notify from queue.config c where c.namespace = p_namespace and c.queue = u.queue),
+        (select c.notify from queue.config c where c.namespace = p_namespace and c.queue = ''),
+        (select c.notify from queue.config c where c.namespace = 'global' and c.queue = '')
+      )
+      when 'always' then true
+      when 'auto' then current_setting('transaction_isolation') <> 'read committed'
+        or (
+          select bool_or(w.is_waiting)
+          from queue.workers w
+          where w.namespace in (p_namespace, '')
+            and w.queue = u.queue
+            and w.seen_at > clock_timestamp() - interval '2 minutes'
+        ) is not false
+      else false
+    end;
+end
+$$;
+
 -- workers/_report_worker.sql
 -- queue._report_worker: notes that a worker is alive, and whether it waits.
 create function queue._report_worker(p_namespace text, p_queues text[], p_worker_id text, p_is_waiting boolean)
@@ -2205,7 +2259,6 @@ $$;
 -- queue._enqueue: puts a valid job where it belongs.
 --
 -- Takes    p_run_at  when it may run; null for now
---          p_id      of a job whose key was taken for it already, if it has one; null for the next one
 -- Returns  its id; null when its key is taken
 create function queue._enqueue(
   p_namespace text,
@@ -2216,8 +2269,7 @@ create function queue._enqueue(
   p_max_attempts int,
   p_unique_key text,
   p_tags text[],
-  p_metadata jsonb,
-  p_id bigint default null
+  p_metadata jsonb
 )
 returns bigint
 language plpgsql
@@ -2226,9 +2278,9 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 declare
-  v_id bigint := p_id;
+  v_id bigint;
 begin
-  if p_unique_key is not null and p_id is null then
+  if p_unique_key is not null then
     insert into queue.unique_keys (namespace, queue, key, job_id)
     values (p_namespace, p_queue, p_unique_key, nextval('queue.job_id_seq'))
     on conflict do nothing
@@ -2485,17 +2537,9 @@ as $$
 declare
   v_id bigint;
 begin
-  perform queue._validate_job(p_namespace, p_queue, p_payload, p_priority, p_max_attempts, p_unique_key);
-  if p_delay is not null then
-    if p_run_at is not null then
-      raise exception 'a job has a delay or a run_at, not both'
-        using errcode = '22023', hint = 'postkit:queue:VAL_DELAY_AND_RUN_AT';
-    end if;
-    perform queue._validate_interval_size(p_delay, 'delay');
-  end if;
-  if p_run_at is not null then
-    perform queue._validate_run_at(p_run_at);
-  end if;
+  perform queue._validate_job(
+    p_namespace, p_queue, p_payload, p_priority, p_max_attempts, p_unique_key, p_delay, p_run_at
+  );
   v_id := queue._enqueue(
     p_namespace, p_queue, p_payload,
     coalesce(p_run_at, case when p_delay <> interval '0' then now() + p_delay end), p_priority, p_max_attempts,
@@ -2575,24 +2619,30 @@ begin
 end
 $$;
 
--- jobs/_read_jobs.sql
--- queue._read_jobs: the jobs that an array of JSON objects describes, as queue.push_many takes them.
---
--- Returns  them with their index from 1
--- Raises   VAL_JOBS_INVALID (22023)
-create function queue._read_jobs(p_jobs jsonb)
-returns table (
+-- jobs/types.sql
+-- A job that is to be pushed, as JSON describes it; its index in the array counts from 1.
+create type queue.new_job as (
   index int,
-  queue text,
+  queue text collate "C",
   payload jsonb,
   delay interval,
   run_at timestamptz,
   priority int,
   max_attempts int,
-  unique_key text,
+  unique_key text collate "C",
   tags text[],
   metadata jsonb
-)
+);
+
+comment on type queue.new_job is 'A job as queue.push_many is given it, not validated yet; index from 1';
+
+-- jobs/_read_jobs.sql
+-- queue._read_jobs: the jobs that an array of JSON objects describes, as queue.push_many takes them.
+--
+-- Returns  them in the order of the array
+-- Raises   VAL_JOBS_INVALID (22023)
+create function queue._read_jobs(p_jobs jsonb)
+returns queue.new_job[]
 language plpgsql
 stable
 security invoker
@@ -2618,13 +2668,19 @@ begin
       using errcode = '22023', hint = 'postkit:queue:VAL_JOBS_INVALID';
   end if;
   begin
-    return query
-      select j.ordinality::int, r.queue, j.value -> 'payload', r.delay, r.run_at, r.priority, r.max_attempts,
-        r.unique_key, r.tags, nullif(j.value -> 'metadata', 'null')
-      from jsonb_array_elements(p_jobs) with ordinality j
-      cross join lateral jsonb_to_record(j.value) r (
-        queue text, delay interval, run_at timestamptz, priority int, max_attempts int, unique_key text, tags text[]
-      );
+    return array(
+      select row(
+        j.index, j.queue, j.value -> 'payload', j.delay, j.run_at, j.priority, j.max_attempts, j.unique_key, j.tags,
+        nullif(j.value -> 'metadata', 'null')
+      )::queue.new_job
+      from rows from (
+        jsonb_array_elements(p_jobs),
+        jsonb_to_recordset(p_jobs) as (
+          queue text, delay interval, run_at timestamptz, priority int, max_attempts int, unique_key text, tags text[]
+        )
+      ) with ordinality j (value, queue, delay, run_at, priority, max_attempts, unique_key, tags, index)
+      order by j.index
+    );
   exception
     when data_exception then
       raise exception 'jobs cannot be read: %', sqlerrm
@@ -2633,13 +2689,53 @@ begin
 end
 $$;
 
+-- jobs/_validate_jobs.sql
+-- queue._validate_jobs: refuses many jobs for the first of them that cannot be pushed.
+--
+-- Raises   what queue._validate_job raises
+create function queue._validate_jobs(p_namespace text, p_jobs queue.new_job[])
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = queue, pg_temp
+as $$
+declare
+  v_job record;
+begin
+  -- A call for each would cost as much as to push it. It is made for the first, which answers for the namespace and the
+  -- tenant, and for those with which something is wrong.
+  for v_job in
+    select j.queue, j.payload, j.delay, j.run_at, j.priority, j.max_attempts, j.unique_key
+    from unnest(p_jobs) j
+    where j.index = 1
+      or (
+        (j.queue ~ '^[!-~]+$' and octet_length(j.queue) <= 256 or queue._name_violation(j.queue, 256) is null)
+        and octet_length(p_namespace) + octet_length(j.queue) + coalesce(octet_length(j.unique_key), 0) <= 2500
+        and coalesce(j.priority, 0) between -1000 and 1000
+        and coalesce(j.max_attempts, 1) between 1 and 30
+        and j.payload is not null
+        and (j.delay is null or j.run_at is null)
+        and coalesce(j.delay, '0') between interval '-1000 years' and interval '1000 years'
+        and coalesce(j.run_at, now()) between now() - interval '1000 years' and now() + interval '1000 years'
+      ) is not true
+    order by j.index
+  loop
+    perform queue._validate_job(
+      p_namespace, v_job.queue, v_job.payload, v_job.priority, v_job.max_attempts, v_job.unique_key, v_job.delay,
+      v_job.run_at
+    );
+  end loop;
+end
+$$;
+
 -- jobs/_take_keys.sql
 -- queue._take_keys: takes the keys of jobs as queue.push_many has them.
 --
 -- Keys are taken in one order, so that two calls never wait for each other in a circle; ids are in that of the array.
 --
--- Returns  an id for each job, null for those whose key is taken
-create function queue._take_keys(p_namespace text, p_jobs jsonb)
+-- Returns  an id for each job, null for those whose key is taken; null when no job has a key
+create function queue._take_keys(p_namespace text, p_jobs queue.new_job[])
 returns bigint[]
 language plpgsql
 volatile
@@ -2647,25 +2743,93 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 declare
-  v_ids bigint[] := array(
-    select nextval('queue.job_id_seq') from generate_series(1, jsonb_array_length(p_jobs))
-  );
-  v_job record;
+  v_ids bigint[];
 begin
-  for v_job in
-    select j.index, j.queue, j.unique_key
-    from queue._read_jobs(p_jobs) j
+  if not exists (select from unnest(p_jobs) j where j.unique_key is not null) then
+    return null;
+  end if;
+  v_ids := array(select nextval('queue.job_id_seq') from generate_series(1, cardinality(p_jobs)));
+  with taken as (
+    insert into queue.unique_keys (namespace, queue, key, job_id)
+    select p_namespace, j.queue, j.unique_key, v_ids[j.index]
+    from unnest(p_jobs) j
     where j.unique_key is not null
     order by j.queue, j.unique_key, j.index
-  loop
-    insert into queue.unique_keys (namespace, queue, key, job_id)
-    values (p_namespace, v_job.queue, v_job.unique_key, v_ids[v_job.index])
-    on conflict do nothing;
-    if not found then
-      v_ids[v_job.index] := null;
-    end if;
-  end loop;
+    on conflict do nothing
+    returning job_id
+  )
+  select array_agg(
+    case when j.unique_key is null or v_ids[j.index] in (select t.job_id from taken t) then v_ids[j.index] end
+    order by j.index
+  )
+  into v_ids
+  from unnest(p_jobs) j;
   return v_ids;
+end
+$$;
+
+-- jobs/_enqueue_many.sql
+-- queue._enqueue_many: puts valid jobs where they belong.
+--
+-- Takes    p_ids  as queue._take_keys gave them
+-- Returns  their ids in their order, null where a key is taken
+create function queue._enqueue_many(p_namespace text, p_jobs queue.new_job[], p_ids bigint[])
+returns bigint[]
+language plpgsql
+volatile
+security invoker
+set search_path = queue, pg_temp
+as $$
+declare
+  v_max_attempts jsonb;
+  v_ids bigint[];
+begin
+  -- Looked up by name: a join would be planned for the few rows that an array is thought to have.
+  select jsonb_object_agg(q.queue, queue._default_max_attempts(p_namespace, q.queue))
+  into v_max_attempts
+  from (select distinct j.queue from unnest(p_jobs) j where j.max_attempts is null) q;
+
+  -- One statement, since ids rise over both tables: it has its lock on queue.ready before it draws the first of them.
+  with jobs as materialized (
+    select n.position, n.index, n.queue, n.payload, n.unique_key, nullif(n.tags, '{}') as tags, n.metadata,
+      case when p_ids is null then n.position else p_ids[n.index] end as id,
+      coalesce(n.priority, 0) as priority,
+      coalesce(n.max_attempts, (v_max_attempts ->> n.queue)::int) as max_attempts,
+      coalesce(n.run_at, case when n.delay <> interval '0' then now() + n.delay end) as run_at,
+      nullif(current_setting('postkit.actor_id', true), '') as actor_id,
+      nullif(current_setting('postkit.request_id', true), '') as request_id,
+      nullif(current_setting('postkit.on_behalf_of', true), '') as on_behalf_of,
+      nullif(current_setting('postkit.reason', true), '') as reason
+    from (
+      select nextval('queue.job_id_seq') as position, j.*
+      from unnest(p_jobs) j
+      offset 0
+    ) n
+  ),
+  ready as (
+    insert into queue.ready (
+      namespace, queue, rank, position, id, attempts, max_attempts, payload, unique_key, tags, metadata,
+      actor_id, request_id, on_behalf_of, reason, created_at
+    )
+    select p_namespace, j.queue, -j.priority, j.position, j.id, 0, j.max_attempts, j.payload, j.unique_key, j.tags,
+      j.metadata, j.actor_id, j.request_id, j.on_behalf_of, j.reason, now()
+    from jobs j
+    where j.id is not null and j.run_at is null
+  ),
+  deferred as (
+    insert into queue.deferred (
+      namespace, id, queue, priority, attempts, max_attempts, payload, unique_key, tags, metadata,
+      actor_id, request_id, on_behalf_of, reason, run_at, created_at
+    )
+    select p_namespace, j.id, j.queue, j.priority, 0, j.max_attempts, j.payload, j.unique_key, j.tags, j.metadata,
+      j.actor_id, j.request_id, j.on_behalf_of, j.reason, j.run_at, now()
+    from jobs j
+    where j.id is not null and j.run_at is not null
+  )
+  select array_agg(j.id order by j.index)
+  into v_ids
+  from jobs j;
+  return coalesce(v_ids, '{}');
 end
 $$;
 
@@ -2687,57 +2851,23 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 declare
+  v_jobs queue.new_job[];
   v_ids bigint[];
-  v_has_keys boolean := false;
-  v_job record;
-  v_queue record;
 begin
   perform queue._validate_namespace(p_namespace);
   if jsonb_typeof(p_jobs) = 'array' then
     perform queue._validate_batch_size(jsonb_array_length(p_jobs), 'jobs');
-    v_ids := array_fill(null::bigint, array[jsonb_array_length(p_jobs)]);
   end if;
-  for v_job in
-    select j.queue, j.payload, j.delay, j.run_at, j.priority, j.max_attempts, j.unique_key
-    from queue._read_jobs(p_jobs) j
-    order by j.index
-  loop
-    perform queue._validate_job(
-      p_namespace, v_job.queue, v_job.payload, v_job.priority, v_job.max_attempts, v_job.unique_key
-    );
-    if v_job.delay is not null and v_job.run_at is not null then
-      raise exception 'a job has a delay or a run_at, not both'
-        using errcode = '22023', hint = 'postkit:queue:VAL_DELAY_AND_RUN_AT';
-    end if;
-    perform queue._validate_interval_size(v_job.delay, 'delay');
-    perform queue._validate_run_at(v_job.run_at);
-    v_has_keys := v_has_keys or v_job.unique_key is not null;
-  end loop;
-  if v_has_keys then
-    v_ids := queue._take_keys(p_namespace, p_jobs);
-  end if;
-  for v_job in
-    select j.index, j.queue, j.payload, j.delay, j.run_at, j.priority, j.max_attempts, j.unique_key, j.tags, j.metadata
-    from queue._read_jobs(p_jobs) j
-    order by j.index
-  loop
-    continue when v_job.unique_key is not null and v_ids[v_job.index] is null;
-    v_ids[v_job.index] := queue._enqueue(
-      p_namespace, v_job.queue, v_job.payload,
-      coalesce(v_job.run_at, case when v_job.delay <> interval '0' then now() + v_job.delay end), v_job.priority,
-      v_job.max_attempts, v_job.unique_key, v_job.tags, v_job.metadata, v_ids[v_job.index]
-    );
-  end loop;
-  for v_queue in
+  v_jobs := queue._read_jobs(p_jobs);
+  perform queue._validate_jobs(p_namespace, v_jobs);
+  v_ids := queue._enqueue_many(p_namespace, v_jobs, queue._take_keys(p_namespace, v_jobs));
+  perform queue._wake_many(p_namespace, array_agg(q.queue), array_agg(q.job_count))
+  from (
     select j.queue, count(*) as job_count
-    from queue._read_jobs(p_jobs) j
+    from unnest(v_jobs) j
     where v_ids[j.index] is not null
     group by j.queue
-  loop
-    perform queue._wake(
-      p_namespace, v_queue.queue, json_build_object('count', v_queue.job_count, 'queue', v_queue.queue)
-    );
-  end loop;
+  ) q;
   return v_ids;
 end
 $$;

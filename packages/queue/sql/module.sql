@@ -81,6 +81,7 @@
 \ir workers/channel_name.sql
 \ir workers/_notify.sql
 \ir workers/_wake.sql
+\ir workers/_wake_many.sql
 \ir workers/_report_worker.sql
 \ir workers/report_worker.sql
 \ir workers/report_global_worker.sql
@@ -105,8 +106,11 @@
 \ir jobs/_is_live.sql
 \ir jobs/push.sql
 \ir jobs/push_batch.sql
+\ir jobs/types.sql
 \ir jobs/_read_jobs.sql
+\ir jobs/_validate_jobs.sql
 \ir jobs/_take_keys.sql
+\ir jobs/_enqueue_many.sql
 \ir jobs/push_many.sql
 \ir jobs/cancel.sql
 \ir jobs/purge_queue.sql

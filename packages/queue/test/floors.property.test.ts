@@ -24,6 +24,7 @@ type Step =
   | "push"
   | "pushBatch"
   | "pushKeyed"
+  | "pushMixed"
   | "take"
   | "takeBriefly"
   | "skipPositions"
@@ -56,6 +57,7 @@ const anyTransaction: fc.Arbitrary<Transaction> = fc.record({
         "push",
         "pushBatch",
         "pushKeyed",
+        "pushMixed",
         "take",
         "take",
         "take",
@@ -191,6 +193,16 @@ async function carryOutStep(
         ...(index === 3 && { delay: "5 milliseconds" }),
       }));
       await session.call("push_many", { p_namespace: "acme", p_jobs: JSON.stringify(keyed) });
+      return;
+    }
+    case "pushMixed": {
+      const mixed = Array.from({ length: size }, (_, index) => ({
+        queue: queues[index % queues.length],
+        payload: {},
+        priority,
+        ...(index % 3 === 1 && { delay: "5 milliseconds" }),
+      }));
+      await session.call("push_many", { p_namespace: "acme", p_jobs: JSON.stringify(mixed) });
       return;
     }
     case "take":

@@ -235,6 +235,14 @@ const adversaries: Readonly<Record<string, Adversary>> = {
       ),
     });
   },
+  "pushes many jobs, some of them for later": async (session) => {
+    await session.query("begin");
+    const delays = [undefined, "-1 hour", undefined, "-1 hour", undefined];
+    return session.call("push_many", {
+      p_namespace: "acme",
+      p_jobs: JSON.stringify(delays.map((delay) => ({ queue: "q", payload: {}, delay }))),
+    });
+  },
   "releases a job": async (session) => {
     await session.push("q");
     const job = await session.pull("q");

@@ -801,10 +801,11 @@ describe("wake-ups", () => {
       else notices.push({ channel, payload: JSON.parse(payload ?? "") as Record<string, unknown> });
     });
     const { rows } = await listener.query<{ channel: string }>(
-      "select queue.channel_name($1, 'q') as channel",
+      "select queue.channel_name(n, 'q') as channel from unnest(array[$1, '']) n",
       [tenant],
     );
-    await listener.query(`listen ${rows[0]?.channel}; listen over`);
+    for (const { channel } of rows) await listener.query(`listen ${channel}`);
+    await listener.query("listen over");
     await work();
     await app.query("notify over");
     await waitFor(() => isOver);
@@ -917,5 +918,54 @@ describe("wake-ups", () => {
     expect(await noticesOf(() => app.push("q"))).toHaveLength(1);
     await report(false);
     expect(await noticesOf(() => app.push("q"))).toEqual([]);
+  });
+
+  describe("of push_many are those of push", () => {
+    const seen =
+      "insert into queue.workers (namespace, queue, worker_id, is_waiting, seen_at) values";
+    const workers: readonly (readonly [name: string, sql: string])[] = [
+      ["nobody", "select"],
+      ["one that waits", `${seen} ($1, 'q', 'w', true, now())`],
+      ["one that is busy", `${seen} ($1, 'q', 'w', false, now())`],
+      ["one that waited long ago", `${seen} ($1, 'q', 'w', true, now() - interval '1 hour')`],
+      ["one that was busy long ago", `${seen} ($1, 'q', 'w', false, now() - interval '1 hour')`],
+      ["one of all namespaces that waits", `${seen} ('', 'q', 'w', true, now())`],
+      ["one of all namespaces that is busy", `${seen} ('', 'q', 'w', false, now())`],
+      [
+        "one that is busy and one of all namespaces that waits",
+        `${seen} ($1, 'q', 'w', false, now()), ('', 'q', 'w', true, now())`,
+      ],
+    ];
+    const cases = workers.flatMap(([name, sql]) =>
+      ["always", "auto", "off"].flatMap((mode) =>
+        ["read committed", "repeatable read"].map((isolation) => ({ name, sql, mode, isolation })),
+      ),
+    );
+
+    it.each(cases)("with $name, $mode, at $isolation", async ({ sql, mode, isolation }) => {
+      await useMode(mode);
+      await db.super.query(sql.replaceAll("$1", `'${tenant}'`));
+      const push = async (work: () => Promise<unknown>) => {
+        await app.query(`begin isolation level ${isolation}`);
+        await work();
+        await app.query("commit");
+      };
+      const channelsOf = async (work: () => Promise<unknown>) =>
+        (await noticesOf(() => push(work))).map(({ channel }) => channel).sort();
+      const jobs = ["q", "x", "q"].map((name) => ({ queue: name, payload: {} }));
+      const told = await channelsOf(() => pushMany(jobs));
+      expect(told).toEqual(await channelsOf(() => app.push("q")));
+      await db.super.query("delete from queue.workers");
+    });
+  });
+
+  it("count of many jobs those that were pushed, and tell of no queue of which none was", async () => {
+    await app.push("q", { p_unique_key: "k" });
+    const job = { queue: "q", payload: 0, unique_key: "k" };
+    const notices = await noticesOf(async () => {
+      await pushMany([job, { queue: "x", payload: 0 }]);
+      await pushMany([job, { ...job, unique_key: "l" }, { queue: "q", payload: 0 }]);
+    });
+    expect(notices.map(({ payload }) => payload)).toEqual([{ count: 2, queue: "q" }]);
   });
 });

@@ -602,6 +602,105 @@ describe("a unique key", () => {
       await one.call("purge_queue", ofTenant({ p_queue: "q" }));
     }
   });
+
+  it("of hundreds that two push, some the same and in opposite order, is had by one of them", async () => {
+    const jobsOf = (from: number) =>
+      Array.from({ length: 300 }, (_, index) => ({
+        queue: `q${index % 3}`,
+        payload: {},
+        ...(index % 4 > 0 && { unique_key: `k${from + index}` }),
+        ...(index % 5 === 0 && { delay: "1 hour" }),
+      }));
+    const lists = [jobsOf(0), jobsOf(150).toReversed()];
+    for (let round = 0; round < rounds / 4; round += 1) {
+      const said = await race(2, (index) =>
+        (index === 0 ? one : other).call<(string | null)[]>(
+          "push_many",
+          ofTenant({ p_jobs: JSON.stringify(lists[index]) }),
+        ),
+      );
+      const ids = said.map((result) => (result.status === "fulfilled" ? result.value : []));
+      const winners = new Map<string, string[]>();
+      for (const [list, jobs] of lists.entries()) {
+        for (const [index, { queue: name, unique_key: key }] of jobs.entries()) {
+          const id = ids[list]?.[index];
+          const lock = key ?? `none ${list} ${index}`;
+          const won = winners.get(`${name} ${lock}`) ?? [];
+          winners.set(`${name} ${lock}`, id ? [...won, id] : won);
+        }
+      }
+      expect([...winners.values()].filter((won) => won.length !== 1)).toEqual([]);
+      const { rows } = await one.query<{ id: string }>(
+        "select id from queue.ready union all select id from queue.deferred",
+      );
+      expect(rows.map(({ id }) => id).sort()).toEqual([...winners.values()].flat().sort());
+      for (const name of ["q0", "q1", "q2"]) {
+        await one.call("purge_queue", ofTenant({ p_queue: name }));
+      }
+    }
+  });
+
+  const amongMany = () =>
+    other.call<(string | null)[]>(
+      "push_many",
+      ofTenant({
+        p_jobs: JSON.stringify([
+          { queue: "q", payload: {} },
+          { queue: "q", payload: {}, unique_key: "k" },
+          { queue: "q", payload: {}, unique_key: "l", delay: "1 hour" },
+        ]),
+      }),
+    );
+
+  it.each([
+    ["commit", false],
+    ["rollback", true],
+  ] as const)(
+    "of one among many is waited for while its push is open: after %s it is had: %j",
+    async (end, isHad) => {
+      const said: boolean[] = [];
+      const { hasWaited } = await whileOpen(
+        () => push(one, { p_unique_key: "k" }),
+        async () => said.push(...(await amongMany()).map((id) => id !== null)),
+        end,
+      );
+      expect({ said, hasWaited }).toEqual({ said: [true, isHad, true], hasWaited: true });
+      const { rows } = await one.query("select key from queue.unique_keys order by key");
+      expect(rows).toEqual([{ key: "k" }, { key: "l" }]);
+    },
+  );
+
+  it("of one among many is waited for while its job is being settled, and had once it is", async () => {
+    const job = await heldJob({ p_unique_key: "k" });
+    const said: boolean[] = [];
+    const { hasWaited } = await whileOpen(
+      () => one.call("ack", held(job)),
+      async () => said.push(...(await amongMany()).map((id) => id !== null)),
+      "commit",
+    );
+    expect({ said, hasWaited }).toEqual({ said: [true, true, true], hasWaited: true });
+  });
+
+  it.each([
+    ["push", () => push(other, { p_unique_key: "k" })],
+    ["push_many", amongMany],
+  ])("that came after the snapshot of a transaction makes its %s fail", async (_, work) => {
+    await other.query("begin isolation level repeatable read; select from queue.ready");
+    await push(one, { p_unique_key: "k" });
+    expect(await refusalOf(work())).toMatchObject({ sqlstate: "40001", code: undefined });
+    await other.query("rollback");
+  });
+
+  it("is twice in a call at repeatable read: the first has it", async () => {
+    const jobs = ["k", "k"].map((unique_key) => ({ queue: "q", payload: {}, unique_key }));
+    await other.query("begin isolation level repeatable read; select from queue.ready");
+    const ids = await other.call<(string | null)[]>(
+      "push_many",
+      ofTenant({ p_jobs: JSON.stringify(jobs) }),
+    );
+    await other.query("commit");
+    expect(ids).toEqual([expect.any(String), null]);
+  });
 });
 
 describe("a dead letter", () => {

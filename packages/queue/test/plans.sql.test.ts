@@ -62,6 +62,15 @@ const heldTogether = (from: number, to: number): NamedArguments => {
   return { p_job_ids: fences.map((fence) => 300_000 + fence), p_fences: fences };
 };
 
+/** Jobs with keys, some of which are taken, with delays and with neither. */
+const manyJobs = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    queue: index % 2 === 0 ? "q" : "r",
+    payload: index,
+    ...(index % 3 === 0 && { unique_key: `k${index}` }),
+    ...(index % 4 === 0 && { delay: "1 hour" }),
+  }));
+
 /** What is called, and how many rows of one table it may look at. */
 const calls: readonly (readonly [title: string, name: string, NamedArguments, rowsMax: number])[] =
   [
@@ -76,6 +85,7 @@ const calls: readonly (readonly [title: string, name: string, NamedArguments, ro
     ],
     ["push_batch", "push_batch", { p_queue: "q", p_payloads: ["{}", "{}"] }, 2],
     ["push_many", "push_many", { p_jobs: '[{"queue": "q", "payload": 1}]' }, 1],
+    ["push_many of all kinds", "push_many", { p_jobs: JSON.stringify(manyJobs(8)) }, 8],
     ["pull", "pull", { p_queue: "q" }, 2],
     ["pull_batch", "pull_batch", { p_queue: "q", p_limit: 100 }, 200],
     ["pull_any", "pull_any", { p_queues: ["none", "q"] }, 2],
@@ -256,6 +266,22 @@ describe.each([
       );
     await session.query("rollback");
     expect(writes).toHaveLength(1);
+  });
+
+  it("push_many takes as many statements for 1,000 jobs as for ten", async () => {
+    const session = sessionOf();
+    const statements = async (count: number) => {
+      await session.query("begin");
+      session.takePlans();
+      await session.call("push_many", {
+        p_namespace: "acme",
+        p_jobs: JSON.stringify(manyJobs(count)),
+      });
+      const taken = session.takePlans().length;
+      await session.query("rollback");
+      return taken;
+    };
+    expect(await statements(1000)).toBe(await statements(10));
   });
 
   it("pull with jobs that are due reads no more than it may pass over", async () => {

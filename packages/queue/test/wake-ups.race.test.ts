@@ -40,6 +40,11 @@ const pushes = {
     await works.queue.pushBatch("q", [...payloads]);
     return 0;
   },
+  async many({ works, payloads }: Push) {
+    const jobs = payloads.map((payload) => ({ queue: "q", payload }));
+    await works.queue.pushMany([...jobs, { queue: "elsewhere", payload: "" }]);
+    return 0;
+  },
   async heldOpen({ works, payloads, random }: Push) {
     await works.postkit.transaction(async (tx) => {
       for (const payload of payloads) await tx.queue.push("q", payload);

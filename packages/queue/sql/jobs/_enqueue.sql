@@ -1,7 +1,6 @@
 -- queue._enqueue: puts a valid job where it belongs.
 --
 -- Takes    p_run_at  when it may run; null for now
---          p_id      of a job whose key was taken for it already, if it has one; null for the next one
 -- Returns  its id; null when its key is taken
 create function queue._enqueue(
   p_namespace text,
@@ -12,8 +11,7 @@ create function queue._enqueue(
   p_max_attempts int,
   p_unique_key text,
   p_tags text[],
-  p_metadata jsonb,
-  p_id bigint default null
+  p_metadata jsonb
 )
 returns bigint
 language plpgsql
@@ -22,9 +20,9 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 declare
-  v_id bigint := p_id;
+  v_id bigint;
 begin
-  if p_unique_key is not null and p_id is null then
+  if p_unique_key is not null then
     insert into queue.unique_keys (namespace, queue, key, job_id)
     values (p_namespace, p_queue, p_unique_key, nextval('queue.job_id_seq'))
     on conflict do nothing

@@ -1,20 +1,9 @@
 -- queue._read_jobs: the jobs that an array of JSON objects describes, as queue.push_many takes them.
 --
--- Returns  them with their index from 1
+-- Returns  them in the order of the array
 -- Raises   VAL_JOBS_INVALID (22023)
 create function queue._read_jobs(p_jobs jsonb)
-returns table (
-  index int,
-  queue text,
-  payload jsonb,
-  delay interval,
-  run_at timestamptz,
-  priority int,
-  max_attempts int,
-  unique_key text,
-  tags text[],
-  metadata jsonb
-)
+returns queue.new_job[]
 language plpgsql
 stable
 security invoker
@@ -40,13 +29,19 @@ begin
       using errcode = '22023', hint = 'postkit:queue:VAL_JOBS_INVALID';
   end if;
   begin
-    return query
-      select j.ordinality::int, r.queue, j.value -> 'payload', r.delay, r.run_at, r.priority, r.max_attempts,
-        r.unique_key, r.tags, nullif(j.value -> 'metadata', 'null')
-      from jsonb_array_elements(p_jobs) with ordinality j
-      cross join lateral jsonb_to_record(j.value) r (
-        queue text, delay interval, run_at timestamptz, priority int, max_attempts int, unique_key text, tags text[]
-      );
+    return array(
+      select row(
+        j.index, j.queue, j.value -> 'payload', j.delay, j.run_at, j.priority, j.max_attempts, j.unique_key, j.tags,
+        nullif(j.value -> 'metadata', 'null')
+      )::queue.new_job
+      from rows from (
+        jsonb_array_elements(p_jobs),
+        jsonb_to_recordset(p_jobs) as (
+          queue text, delay interval, run_at timestamptz, priority int, max_attempts int, unique_key text, tags text[]
+        )
+      ) with ordinality j (value, queue, delay, run_at, priority, max_attempts, unique_key, tags, index)
+      order by j.index
+    );
   exception
     when data_exception then
       raise exception 'jobs cannot be read: %', sqlerrm

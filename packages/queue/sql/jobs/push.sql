@@ -41,17 +41,9 @@ as $$
 declare
   v_id bigint;
 begin
-  perform queue._validate_job(p_namespace, p_queue, p_payload, p_priority, p_max_attempts, p_unique_key);
-  if p_delay is not null then
-    if p_run_at is not null then
-      raise exception 'a job has a delay or a run_at, not both'
-        using errcode = '22023', hint = 'postkit:queue:VAL_DELAY_AND_RUN_AT';
-    end if;
-    perform queue._validate_interval_size(p_delay, 'delay');
-  end if;
-  if p_run_at is not null then
-    perform queue._validate_run_at(p_run_at);
-  end if;
+  perform queue._validate_job(
+    p_namespace, p_queue, p_payload, p_priority, p_max_attempts, p_unique_key, p_delay, p_run_at
+  );
   v_id := queue._enqueue(
     p_namespace, p_queue, p_payload,
     coalesce(p_run_at, case when p_delay <> interval '0' then now() + p_delay end), p_priority, p_max_attempts,
