@@ -495,6 +495,9 @@ create table queue.dead_letters (
 comment on table queue.dead_letters is 'Jobs that will not be tried again unless somebody asks for it';
 comment on column queue.dead_letters.reason_code is 'attempts: used up; failed: given up by its worker; timeout: used up, and the last one ran out of time';
 
+-- Pages of a queue.
+create index dead_letters_queue_id_idx on queue.dead_letters (namespace, queue, id);
+
 create index dead_letters_queue_idx on queue.dead_letters (namespace, queue, failed_at desc, id desc);
 
 create index dead_letters_queue_where_waiting_idx on queue.dead_letters (namespace, queue, failed_at, id)
@@ -2445,6 +2448,7 @@ begin
     select r.ctid as place
     from queue.ready r
     where r.namespace = p_namespace and r.queue = l.queue and r.rank = l.rank and r.position = p_job_id
+      and r.id = p_job_id
     limit 1
   ) f
   limit 1;
@@ -3019,6 +3023,7 @@ stable
 security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 as $$
 begin
@@ -3092,9 +3097,6 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
 as $$
 declare
   v_after bigint := coalesce(p_cursor, 0);
@@ -3565,6 +3567,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_custom_plan
 as $$
 begin
   perform queue._assert_readable(p_namespace);
@@ -4240,10 +4243,8 @@ begin
       returning d.*
     ),
     taken as (
-      -- Ready ones are in the order of their positions; next to deferred ones, the new ones are in that of their times.
-      select r.id, r.rank, case when p_deferred = '{}' then r.position else least(r.position, 0) end as turn, r.attempts,
-        r.max_attempts, r.payload, r.unique_key, r.tags, r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of,
-        r.reason, r.scheduled_at, r.created_at
+      select r.id, r.rank, least(r.position, 0) as turn, r.attempts, r.max_attempts, r.payload, r.unique_key, r.tags,
+        r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of, r.reason, r.scheduled_at, r.created_at
       from from_ready r
       union all
       select d.id, -d.priority, 0, d.attempts, d.max_attempts, d.payload, d.unique_key, d.tags, d.metadata, d.error,

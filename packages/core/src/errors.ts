@@ -141,16 +141,19 @@ export function fromDriverError(error: unknown): unknown {
 
 /**
  * Turns PostgreSQL's own refusal to call a module's function into a {@link PostkitError} that says what to do about it, and
- * gives everything else back untouched: what was met inside a function may be the doing of the application's triggers.
+ * gives everything else back untouched: what was met inside a function may be the doing of the application's triggers. Not
+ * all query builders say where that was, so the message has to name the function or its schema, which it does in every
+ * language.
  *
  * @param name of the function: `authz.check`
  */
 export function fromCallError(error: unknown, name: string): unknown {
   if (isPostkitError(error)) return error;
   const source = driverErrorOf(error);
-  if (source?.where !== undefined) return error;
-  const [module] = name.split(".");
-  switch (source?.code) {
+  const [module = "", functionName = ""] = name.split(".");
+  if (source === undefined || source.where !== undefined) return error;
+  if (!new RegExp(`\\b(postkit|${module}|${functionName})\\b`).test(source.message)) return error;
+  switch (source.code) {
     case "42501":
       return coreError(
         "BIZ_NOT_GRANTED",

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from "@postkit/testkit";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { coreErrors } from "../src/errors.ts";
+import { coreErrors, fromCallError } from "../src/errors.ts";
 import { as, probe, whoami } from "./support/probe.ts";
 
 let db: TestDatabase;
@@ -116,6 +116,14 @@ describe("an SQL error without one", () => {
 });
 
 describe("a call that PostgreSQL itself refuses", () => {
+  it.each(["42501", "3F000", "42883"])(
+    "is not taken for what a trigger raised with %s, where the driver does not say where",
+    (code) => {
+      const raised = Object.assign(new pg.DatabaseError("no refunds", 1, "error"), { code });
+      expect(fromCallError(raised, "queue.push")).toBe(raised);
+    },
+  );
+
   it("for want of a grant says how the role gets it", async () => {
     await using own = await createTestDatabase({ modules: [probe] });
     await revokeRole(own.ownerUrl, { role: own.appRole });

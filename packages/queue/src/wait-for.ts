@@ -1,5 +1,11 @@
 import { setTimeout as pass } from "node:timers/promises";
-import { coreErrors, moduleError, type CallOptions, type Caller } from "@postkit/core";
+import {
+  coreErrors,
+  isPostkitError,
+  moduleError,
+  type CallOptions,
+  type Caller,
+} from "@postkit/core";
 import { argumentError } from "./errors.ts";
 import type { Job, Jobs } from "./jobs.ts";
 import { optionsOf } from "./options.ts";
@@ -59,7 +65,13 @@ export function waitFor(caller: Caller, { getJob }: Pick<Jobs, "getJob">): WaitF
       for (let pauseMs = firstMs; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
         const leftMs = endsAtMs - performance.now();
         const lookMs = Math.min(Math.max(leftMs, lookMsMin), lookMsMax);
-        const job = await getJob(jobId, { signal, timeoutMs: lookMs });
+        let job;
+        try {
+          job = await getJob(jobId, { signal, timeoutMs: lookMs });
+        } catch (error) {
+          if (leftMs > lookMs && isPostkitError(error, "core.SYS_TIMEOUT")) continue;
+          throw error;
+        }
         const ended = endOf(job);
         if (ended !== undefined) return ended;
         if (leftMs <= 0) throw timeoutError(jobId, timeoutMs, job?.status);

@@ -1,6 +1,6 @@
 import { createPostkit, migrate, type Postkit } from "@postkit/core";
 import { queue } from "@postkit/queue";
-import { createTestDatabase, waitFor, type TestDatabase } from "@postkit/testkit";
+import { barrier, createTestDatabase, waitFor, type TestDatabase } from "@postkit/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let db: TestDatabase;
@@ -65,6 +65,33 @@ describe("a worker of all tenants", () => {
     expect(seen).toEqual(["acme", "globex"]);
     await waitFor(() => dead.length === 2);
     expect(dead).toEqual(["acme", "globex"]);
+  });
+
+  it("tells of what it settled for one tenant when another's cannot be settled", async () => {
+    await db.super.query(`
+      create function public.refuse() returns trigger language plpgsql as $$ begin raise 'not now'; end $$;
+      create trigger refuse before delete on queue.leases
+        for each row when (old.namespace = 'globex' and old.queue = 'settled') execute function public.refuse()`);
+    const [dead, errors]: [string[], unknown[]] = [[], []];
+    const both = barrier(2);
+    for (const namespace of ["acme", "globex"]) {
+      await postkit.withNamespace(namespace).queue.push("settled", {}, { maxAttempts: 1 });
+    }
+    await using _worker = postkit.queue.work(
+      "settled",
+      async ({ namespace }) => {
+        await both.arrive();
+        throw new Error(namespace);
+      },
+      {
+        allNamespaces: true,
+        onDead: ({ namespace }) => dead.push(namespace),
+        onError: (error) => errors.push(String(error)),
+      },
+    );
+    await waitFor(() => errors.some((error) => /not now/.test(String(error))));
+    expect(dead).toEqual(["acme"]);
+    await db.super.query("drop trigger refuse on queue.leases; drop function public.refuse()");
   });
 
   it("runs a transactional handler in the tenant of its job", async () => {

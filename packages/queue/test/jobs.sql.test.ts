@@ -722,6 +722,11 @@ const statusOf: Readonly<Record<string, string>> = {
 };
 
 describe("get_job, list_jobs and queue.jobs", () => {
+  it("know no job by the place in line of another", async () => {
+    const id = await app.push("q", { p_unique_key: "k" });
+    for (const near of [-1, 1, 2]) expect(await app.job(String(Number(id) + near))).toBeUndefined();
+  });
+
   it("tell the same of a job of every state", async () => {
     const ids = await oneOfEach();
     const listed = await app.rows<Job>("list_jobs", ofTenant());

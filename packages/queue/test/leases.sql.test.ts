@@ -100,6 +100,18 @@ describe("pull", () => {
     expect(await visibilityOf(id)).toBe("00:00:00.001");
   });
 
+  it("hands out jobs of one priority by their times, not by who was first to commit", async () => {
+    await using other = await openSession(db.app, tenant);
+    await other.query("begin");
+    await other.query("select now()");
+    await app.query("select pg_sleep(0.001)");
+    const newer = await app.push("q");
+    const older = await other.push("q");
+    await other.query("commit");
+    const jobs = await app.rows<Job>("pull_batch", ofTenant({ p_queue: "q" }));
+    expect(jobs.map(({ id }) => id)).toEqual([older, newer]);
+  });
+
   it("gives each job a fence of its own, higher than all before", async () => {
     await app.call("push_batch", ofTenant({ p_queue: "q", p_payloads: ["1", "2", "3"] }));
     const jobs = await app.rows<Job>("pull_batch", ofTenant({ p_queue: "q" }));

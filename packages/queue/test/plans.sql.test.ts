@@ -137,6 +137,7 @@ const calls: readonly (readonly [title: string, name: string, NamedArguments, ro
     ["list_dead_letters of a queue", "list_dead_letters", { p_queue: "q", p_limit: 10 }, 10],
     ["retry_dead_letter", "retry_dead_letter", { p_dead_letter_id: 500 }, 2],
     ["retry_dead_letters", "retry_dead_letters", { p_queue: "q", p_limit: 10 }, 20],
+    ["list_dead_letters of an empty queue", "list_dead_letters", { p_queue: "none" }, 0],
     ["list_schedules", "list_schedules", { p_limit: 10 }, 10],
     ["get_schedule", "get_schedule", { p_name: "s500" }, 1],
     ["next_due", "next_due", { p_queues: ["q"] }, 1],
@@ -219,91 +220,97 @@ function tableOf(node: PlanNode): string | undefined {
   return tables.find((table) => name === table || name?.startsWith(`${table}_`));
 }
 
+/** Which index is best for pages of jobs depends on how many a queue has, which the planner is to find out. */
+const pinned = calls.filter(([, name]) => name !== "list_jobs");
+
 describe.each([
-  ["planned on empty tables", () => early],
-  ["planned without statistics", () => unaware],
-  ["planned with statistics", () => late],
-])("with 380,000 jobs, as the application role, with plans for any value, %s,", (_, sessionOf) => {
-  beforeAll(async () => {
-    if (late || [early, unaware].includes(sessionOf())) return;
-    await withClient(db.superUrl, (root) =>
-      root.query(`vacuum analyze queue.${tables.join(", queue.")}`),
-    );
-    late = await openExplainedSession(db, "acme");
-  }, 120_000);
-
-  it.each(calls)(
-    "%s reads by index no more rows than it is about",
-    async (_title, name, args, rowsMax) => {
-      const { scans, sorts } = await look(sessionOf(), name, args);
-      const read = new Map<string, number>();
-      for (const scan of scans) {
-        expect([scan["Node Type"], tableOf(scan)]).not.toEqual([
-          "Seq Scan",
-          expect.stringMatching(/^(ready|deferred|leases|unique_keys|dead_letters)$/),
-        ]);
-        const table = present(tableOf(scan));
-        read.set(table, (read.get(table) ?? 0) + rowsOf(scan));
-      }
-      for (const [table, rows] of read) {
-        expect([table, rows, rows <= rowsMax]).toEqual([table, rows, true]);
-      }
-      for (const sort of sorts) expect(rowsOf(sort)).toBeLessThanOrEqual(Math.max(rowsMax, 100));
-    },
-  );
-
-  it("pull_batch claims all its jobs in one statement", async () => {
-    const session = sessionOf();
-    await session.query("begin");
-    // The first pull from a queue notes its lanes as well.
-    await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 100 });
-    session.takePlans();
-    await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 100 });
-    const writes = session
-      .takePlans()
-      .filter(({ Plan: plan }) =>
-        nodesOf(plan).some((node) => node["Node Type"] === "ModifyTable"),
+  ["planned on empty tables", () => early, calls],
+  ["planned without statistics", () => unaware, pinned],
+  ["planned with statistics", () => late, calls],
+] as const)(
+  "with 380,000 jobs, as the application role, with plans for any value, %s,",
+  (_, sessionOf, known) => {
+    beforeAll(async () => {
+      if (late || [early, unaware].includes(sessionOf())) return;
+      await withClient(db.superUrl, (root) =>
+        root.query(`vacuum analyze queue.${tables.join(", queue.")}`),
       );
-    await session.query("rollback");
-    expect(writes).toHaveLength(1);
-  });
+      late = await openExplainedSession(db, "acme");
+    }, 120_000);
 
-  it("push_many takes as many statements for 1,000 jobs as for ten", async () => {
-    const session = sessionOf();
-    const statements = async (count: number) => {
+    it.each(known)(
+      "%s reads by index no more rows than it is about",
+      async (_title, name, args, rowsMax) => {
+        const { scans, sorts } = await look(sessionOf(), name, args);
+        const read = new Map<string, number>();
+        for (const scan of scans) {
+          expect([scan["Node Type"], tableOf(scan)]).not.toEqual([
+            "Seq Scan",
+            expect.stringMatching(/^(ready|deferred|leases|unique_keys|dead_letters)$/),
+          ]);
+          const table = present(tableOf(scan));
+          read.set(table, (read.get(table) ?? 0) + rowsOf(scan));
+        }
+        for (const [table, rows] of read) {
+          expect([table, rows, rows <= rowsMax]).toEqual([table, rows, true]);
+        }
+        for (const sort of sorts) expect(rowsOf(sort)).toBeLessThanOrEqual(Math.max(rowsMax, 100));
+      },
+    );
+
+    it("pull_batch claims all its jobs in one statement", async () => {
+      const session = sessionOf();
       await session.query("begin");
+      // The first pull from a queue notes its lanes as well.
+      await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 100 });
       session.takePlans();
-      await session.call("push_many", {
-        p_namespace: "acme",
-        p_jobs: JSON.stringify(manyJobs(count)),
-      });
-      const taken = session.takePlans().length;
+      await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 100 });
+      const writes = session
+        .takePlans()
+        .filter(({ Plan: plan }) =>
+          nodesOf(plan).some((node) => node["Node Type"] === "ModifyTable"),
+        );
       await session.query("rollback");
-      return taken;
-    };
-    expect(await statements(1000)).toBe(await statements(10));
-  });
+      expect(writes).toHaveLength(1);
+    });
 
-  it("pull with jobs that are due reads no more than it may pass over", async () => {
-    const session = sessionOf();
-    await session.query("begin");
-    for (let count = 0; count < 3; count++)
-      await session.push("q", { p_delay: "-1 hour", p_priority: 20 - count });
-    session.takePlans();
-    await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 10 });
-    const scans = session
-      .takePlans()
-      .flatMap(({ Plan: plan }) => nodesOf(plan))
-      .filter((node) => tableOf(node) !== undefined && node["Node Type"].includes("Scan"));
-    await session.query("rollback");
-    expect(scans.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
-    for (const scan of scans) expect(rowsOf(scan)).toBeLessThanOrEqual(120);
-  });
+    it("push_many takes as many statements for 1,000 jobs as for ten", async () => {
+      const session = sessionOf();
+      const statements = async (count: number) => {
+        await session.query("begin");
+        session.takePlans();
+        await session.call("push_many", {
+          p_namespace: "acme",
+          p_jobs: JSON.stringify(manyJobs(count)),
+        });
+        const taken = session.takePlans().length;
+        await session.query("rollback");
+        return taken;
+      };
+      expect(await statements(1000)).toBe(await statements(10));
+    });
 
-  it("tick_timeouts has an upper bound for the deadline in its index condition", async () => {
-    const { scans } = await look(sessionOf(), "tick_timeouts", { p_limit: 100 });
-    const byDeadline = scans.filter((scan) => scan["Index Name"] === "leases_expires_at_idx");
-    expect(byDeadline.length).toBeGreaterThan(0);
-    for (const scan of byDeadline) expect(scan["Index Cond"]).toMatch(/expires_at <= /);
-  });
-});
+    it("pull with jobs that are due reads no more than it may pass over", async () => {
+      const session = sessionOf();
+      await session.query("begin");
+      for (let count = 0; count < 3; count++)
+        await session.push("q", { p_delay: "-1 hour", p_priority: 20 - count });
+      session.takePlans();
+      await session.rows("pull_batch", { p_namespace: "acme", p_queue: "q", p_limit: 10 });
+      const scans = session
+        .takePlans()
+        .flatMap(({ Plan: plan }) => nodesOf(plan))
+        .filter((node) => tableOf(node) !== undefined && node["Node Type"].includes("Scan"));
+      await session.query("rollback");
+      expect(scans.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
+      for (const scan of scans) expect(rowsOf(scan)).toBeLessThanOrEqual(120);
+    });
+
+    it("tick_timeouts has an upper bound for the deadline in its index condition", async () => {
+      const { scans } = await look(sessionOf(), "tick_timeouts", { p_limit: 100 });
+      const byDeadline = scans.filter((scan) => scan["Index Name"] === "leases_expires_at_idx");
+      expect(byDeadline.length).toBeGreaterThan(0);
+      for (const scan of byDeadline) expect(scan["Index Cond"]).toMatch(/expires_at <= /);
+    });
+  },
+);

@@ -22,6 +22,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_custom_plan
 as $$
 begin
   perform queue._assert_readable(p_namespace);

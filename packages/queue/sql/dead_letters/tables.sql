@@ -27,6 +27,9 @@ create table queue.dead_letters (
 comment on table queue.dead_letters is 'Jobs that will not be tried again unless somebody asks for it';
 comment on column queue.dead_letters.reason_code is 'attempts: used up; failed: given up by its worker; timeout: used up, and the last one ran out of time';
 
+-- Pages of a queue.
+create index dead_letters_queue_id_idx on queue.dead_letters (namespace, queue, id);
+
 create index dead_letters_queue_idx on queue.dead_letters (namespace, queue, failed_at desc, id desc);
 
 create index dead_letters_queue_where_waiting_idx on queue.dead_letters (namespace, queue, failed_at, id)

@@ -50,6 +50,7 @@ begin
     select r.ctid as place
     from queue.ready r
     where r.namespace = p_namespace and r.queue = l.queue and r.rank = l.rank and r.position = p_job_id
+      and r.id = p_job_id
     limit 1
   ) f
   limit 1;

@@ -9,6 +9,7 @@ stable
 security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 as $$
 begin

@@ -19,9 +19,6 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
 as $$
 declare
   v_after bigint := coalesce(p_cursor, 0);

@@ -35,10 +35,8 @@ begin
       returning d.*
     ),
     taken as (
-      -- Ready ones are in the order of their positions; next to deferred ones, the new ones are in that of their times.
-      select r.id, r.rank, case when p_deferred = '{}' then r.position else least(r.position, 0) end as turn, r.attempts,
-        r.max_attempts, r.payload, r.unique_key, r.tags, r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of,
-        r.reason, r.scheduled_at, r.created_at
+      select r.id, r.rank, least(r.position, 0) as turn, r.attempts, r.max_attempts, r.payload, r.unique_key, r.tags,
+        r.metadata, r.error, r.actor_id, r.request_id, r.on_behalf_of, r.reason, r.scheduled_at, r.created_at
       from from_ready r
       union all
       select d.id, -d.priority, 0, d.attempts, d.max_attempts, d.payload, d.unique_key, d.tags, d.metadata, d.error,

@@ -36,6 +36,7 @@ export interface Backend {
   readonly namespace: string;
   /** Settles jobs that are done and takes up to `limit` others. */
   exchange(done: readonly Held[], limit: number): Promise<Exchanged>;
+  /** Settles as many as it can; what has no answer is to be told again. */
   settle(settlements: readonly Settlement[]): Promise<readonly SettledJob[]>;
   /** Keeps jobs for the lease time from now. */
   heartbeat(jobs: readonly Held[]): Promise<ReadonlyMap<string, HeldStatus>>;

@@ -5,6 +5,7 @@ import {
   tenantBackend,
   type Backend,
   type BackendOptions,
+  type SettledJob,
 } from "./backend.ts";
 import { Exchange, type Held } from "./job.ts";
 import { lookAfterAll } from "./upkeep.ts";
@@ -49,9 +50,15 @@ export function globalBackend(options: BackendOptions): Backend {
       return { jobs, stale, dueInMs: due_in_ms ?? undefined };
     },
     async settle(settlements) {
-      const settled = [];
+      const settled: SettledJob[] = [];
       for (const [namespace, some] of byNamespace(settlements, ({ job }) => job)) {
-        settled.push(...(await ofTenant(namespace).settle(some)));
+        try {
+          settled.push(...(await ofTenant(namespace).settle(some)));
+        } catch (error) {
+          // The answers that are there are not lost; the rest is told again.
+          if (settled.length === 0) throw error;
+          break;
+        }
       }
       return settled;
     },

@@ -277,6 +277,7 @@ export class JobPump {
       const settled = await this.#backend.settle(settlements);
       this.#settleRetry.succeed();
       this.#settleMax = batchMax;
+      this.#settleRest(settlements, settled);
       tellDead(settlements, settled);
       const stale = settled.filter(({ status }) => status === "stale");
       this.#reportLost(
@@ -294,6 +295,15 @@ export class JobPump {
       this.#isSettling = false;
       this.#pump();
     }
+  }
+
+  /** Puts back what has no answer, of which nobody knows what has become. */
+  #settleRest(made: readonly DueSettlement[], settled: readonly SettledJob[]): void {
+    if (settled.length === made.length) return;
+    const answered = new Set(settled.map(({ jobId }) => jobId));
+    const rest = made.filter(({ job }) => !answered.has(job.id));
+    for (const { job } of rest) this.#toldBefore.add(job);
+    this.#settlements.unshift(...rest);
   }
 
   /** Narrows down which settlement was refused, and gives that one up: its job is another's when the lease is over. */

@@ -82,7 +82,7 @@ async function run(running: RunningJob, options: RunOptions): Promise<JobEnd> {
       return { outcome: "fail", message: describeError(error), error };
     }
   }
-  const handle = (caller: Caller) => handler.handle(job, new Context(running, caller, options));
+  const handle = (caller: Caller) => handler.handle(job, contextOf(running, caller, options));
   if (isTransactional) return runInTransaction(running, backend, handle);
   await handle(backend.callerFor(running));
   return running.aborted?.why === "lost"
@@ -114,32 +114,23 @@ async function runInTransaction(
 }
 
 /** Makes nothing before it is asked for: most handlers use little of it. */
-class Context implements JobContext<Handle> {
-  readonly #running: RunningJob;
-  readonly #caller: Caller;
-  readonly #options: RunOptions;
-
-  constructor(running: RunningJob, caller: Caller, options: RunOptions) {
-    this.#running = running;
-    this.#caller = caller;
-    this.#options = options;
-  }
-
-  get signal(): AbortSignal {
-    return this.#running.signal;
-  }
-
-  get postkit(): Handle {
-    return this.#caller.handle;
-  }
-
-  /** A function of its own, for those who take it out of the context. */
-  get heartbeat(): () => Promise<void> {
-    return async () => {
-      await keep(this.#options.backend, [this.#running], this.#options.leaseMs);
-      if (this.#running.aborted !== undefined) throw this.#running.aborted;
-    };
-  }
+function contextOf(
+  running: RunningJob,
+  caller: Caller,
+  { backend, leaseMs }: RunOptions,
+): JobContext<Handle> {
+  return {
+    get signal() {
+      return running.signal;
+    },
+    get postkit() {
+      return caller.handle;
+    },
+    async heartbeat() {
+      await keep(backend, [running], leaseMs);
+      if (running.aborted !== undefined) throw running.aborted;
+    },
+  };
 }
 
 /** What a handler's failure means for its job. */
