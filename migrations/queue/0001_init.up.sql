@@ -1910,6 +1910,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform queue._validate_queues(p_namespace, p_queues);
@@ -2537,6 +2538,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_id bigint;
@@ -2578,6 +2580,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_max_attempts int := p_max_attempts;
@@ -2853,6 +2856,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_jobs queue.new_job[];
@@ -4383,6 +4387,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform queue._validate_names(p_namespace, p_queue);
@@ -4412,6 +4417,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform queue._validate_names(p_namespace, p_queue);
@@ -4441,6 +4447,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_queues text[] := coalesce(p_queues, '{}');
@@ -4715,6 +4722,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_lease queue.leases := queue._end_lease(p_namespace, p_job_id, p_fence);
@@ -4742,6 +4750,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_stale bigint[];
@@ -4785,6 +4794,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_lease queue.leases := queue._end_lease(p_namespace, p_job_id, p_fence);
@@ -4808,6 +4818,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_lease queue.leases := queue._end_lease(p_namespace, p_job_id, p_fence);
@@ -4837,6 +4848,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_lease queue.leases := queue._end_lease(p_namespace, p_job_id, p_fence);
@@ -4918,6 +4930,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_places tid[];
@@ -4981,6 +4994,7 @@ security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_settlement record;
@@ -5090,6 +5104,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_stale bigint[] := '{}';
@@ -5260,6 +5275,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_maintenance text := current_setting('postkit.maintenance', true);
@@ -5302,6 +5318,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_maintenance text := current_setting('postkit.maintenance', true);

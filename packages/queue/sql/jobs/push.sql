@@ -37,6 +37,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_id bigint;

@@ -24,6 +24,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_maintenance text := current_setting('postkit.maintenance', true);

@@ -12,6 +12,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_lease queue.leases := queue._end_lease(p_namespace, p_job_id, p_fence);

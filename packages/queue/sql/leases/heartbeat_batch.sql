@@ -18,6 +18,7 @@ set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_places tid[];

@@ -25,6 +25,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform queue._validate_names(p_namespace, p_queue);

@@ -28,6 +28,7 @@ security invoker
 set search_path = queue, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_settlement record;
