@@ -19,6 +19,8 @@ export default defineConfig({
     reporters: ["default", "./tooling/testkit/src/summary-reporter.ts"],
     // The tests wait for the database more than they compute, so more of them than there are cores.
     maxWorkers: 3,
+    // No file leaves anything behind in its process, and to load all packages anew for each takes a fifth of the time.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
