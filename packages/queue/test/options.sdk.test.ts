@@ -119,6 +119,12 @@ describe.each(Object.entries(methods))("%s refuses before anything is sent", (_,
   );
 });
 
+it.each(["queueName", "toString", "onerror"])("work refuses the unknown option %s", async (key) => {
+  const options = JSON.parse(`{ "${key}": "a" }`) as never;
+  const error = await refusal(() => client.work("a", () => {}, options));
+  expect(error).toMatchObject(argumentError(`unknown key "${key}" in the options of work`));
+});
+
 const ofCalls = Object.entries(methods).filter(([name]) => name !== "runJobs");
 
 it.each(ofCalls)("%s takes a signal and a limit of time", async (_, call) => {

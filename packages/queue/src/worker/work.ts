@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants, hostname } from "node:os";
 import type { Caller, Handle, Modules, Postkit } from "@postkit/core";
 import { argumentError } from "../errors.ts";
+import { knownKeys } from "../options.ts";
 import type { QueueRef } from "../queues.ts";
 import { tenantBackend } from "./backend.ts";
 import { globalBackend } from "./global-backend.ts";
@@ -86,7 +87,8 @@ export interface Work {
    * });
    * await worker.drain();
    *
-   * @throws `core.VAL_ARGUMENT` for an option out of range, or inside a transaction; `core.BIZ_HANDLE_CLOSED`
+   * @throws `core.VAL_ARGUMENT` for an option that is unknown or out of range, or inside a transaction
+   * @throws `core.BIZ_HANDLE_CLOSED`
    */
   work<const Q extends QueueRef | readonly QueueRef[], H = Handle>(
     queues: Q,
@@ -95,12 +97,31 @@ export interface Work {
   ): Worker;
 }
 
+const knownOptions = knownKeys<WorkOptions>("the options of work", {
+  concurrency: true,
+  prefetchMax: true,
+  leaseMs: true,
+  timeoutMs: true,
+  transactional: true,
+  allNamespaces: true,
+  pollIntervalMs: true,
+  listen: true,
+  maintain: true,
+  drainTimeoutMs: true,
+  abandonMs: true,
+  shutdownSignals: true,
+  workerId: true,
+  onError: true,
+  onDead: true,
+});
+
 /** Connections for what a worker asks of the database, besides the one for heartbeats and the one that listens. */
 const ownConnections = 2;
 
 export function work(caller: Caller): Work {
   return {
-    work(queues, handler, options = {}) {
+    work(queues, handler, given = {}) {
+      const options = knownOptions(given);
       const handlers = handlersOf(queues, handler);
       if (!("pool" in caller.handle)) throw argumentError("work is not for a transaction");
       const signals = signalsOf(options.shutdownSignals);
