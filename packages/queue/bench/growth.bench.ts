@@ -8,7 +8,10 @@ import { saturate } from "./support/saturate.ts";
 /** Shares of the jobs after which the tables are measured. */
 const looks = [0.2, 0.4, 0.6, 0.8, 1];
 
-/** Tables that jobs pass through do not grow with the jobs that have passed. */
+/**
+ * Tables that jobs pass through do not grow with the jobs that have passed: they have room for what dies between two rounds
+ * of autovacuum, which comes once a minute by default. So the second half is looked at, minutes after the start.
+ */
 export const contest: Contest = {
   name: "queue, growth",
   disciplines: ({ scale }) =>
@@ -32,13 +35,13 @@ export const contest: Contest = {
                 figures[`MB after ${share * 100} %`] = await megabytes(database);
               }
               figures["jobs/s"] = ratePerSecond(load.handled, performance.now() - startedAt);
-              figures["end / start"] =
-                (figures["MB after 100 %"] ?? 0) / (figures["MB after 20 %"] ?? 1);
+              figures["end / after 60 %"] =
+                (figures["MB after 100 %"] ?? 0) / (figures["MB after 60 %"] ?? 1);
               return figures;
             },
           },
         ],
-        targets: [{ entrant: contestant.name, figure: "end / start", atMost: 1.2 }],
+        targets: [{ entrant: contestant.name, figure: "end / after 60 %", atMost: 1.05 }],
         roundsMax: 1,
       };
     }),
