@@ -307,22 +307,22 @@ describe("the partitions of the audit", () => {
 
   it("are out of reach for the application", async () => {
     for (const work of [
-      client.createAuditPartition({ year: 2001, month: 2 }),
-      client.ensureAuditPartitions(),
-      client.dropAuditPartitions(),
+      () => client.createAuditPartition({ year: 2001, month: 2 }),
+      () => client.ensureAuditPartitions(),
+      () => client.dropAuditPartitions(),
     ]) {
-      await expect(work).rejects.toMatchObject({ module: "core", code: "BIZ_NOT_GRANTED" });
+      await expect(work()).rejects.toMatchObject({ module: "core", code: "BIZ_NOT_GRANTED" });
     }
   });
 
   it.each([1.5, Number.NaN, 2 ** 31])("are not asked for with %s as a number", async (number) => {
     for (const work of [
-      client.createAuditPartition({ year: number, month: 1 }),
-      client.createAuditPartition({ year: 2001, month: number }),
-      client.ensureAuditPartitions({ monthsAhead: number }),
-      client.dropAuditPartitions({ olderThanMonths: number }),
+      () => client.createAuditPartition({ year: number, month: 1 }),
+      () => client.createAuditPartition({ year: 2001, month: number }),
+      () => client.ensureAuditPartitions({ monthsAhead: number }),
+      () => client.dropAuditPartitions({ olderThanMonths: number }),
     ]) {
-      await expect(work).rejects.toMatchObject({ module: "core", code: "VAL_ARGUMENT" });
+      await expect(work()).rejects.toMatchObject({ module: "core", code: "VAL_ARGUMENT" });
     }
   });
 });

@@ -102,9 +102,11 @@ describe("an empty variable", () => {
       client.revokeResourceGrants("doc:kept", "read" as unknown as object),
       client.revokeSubjectGrants("user:a", { resourceType: undefined }),
     ];
-    for (const attempt of attempts) {
-      await expect(attempt).rejects.toMatchObject({ code: "VAL_IDENTIFIER_NULL" });
-    }
+    await Promise.all(
+      attempts.map((attempt) =>
+        expect(attempt).rejects.toMatchObject({ code: "VAL_IDENTIFIER_NULL" }),
+      ),
+    );
     expect(await client.check("user:a", "read", "doc:kept")).toBe(true);
     expect(await client.revokeResourceGrants("doc:kept")).toBe(1);
   });
