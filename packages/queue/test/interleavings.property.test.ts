@@ -20,7 +20,7 @@ import {
   type Session,
 } from "./support/session.ts";
 
-const interleavings = Number(process.env["POSTKIT_TEST_INTERLEAVINGS"] ?? 800);
+const interleavings = Number(process.env["POSTKIT_TEST_INTERLEAVINGS"] ?? 2000);
 const seed = Number(process.env["POSTKIT_TEST_SEED"] ?? Date.now() % 2 ** 31);
 
 const connections = 8;
