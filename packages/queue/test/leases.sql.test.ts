@@ -104,7 +104,6 @@ describe("pull", () => {
     await using other = await openSession(db.app, tenant);
     await other.query("begin");
     await other.query("select now()");
-    await app.query("select pg_sleep(0.001)");
     const newer = await app.push("q");
     const older = await other.push("q");
     await other.query("commit");
