@@ -62,8 +62,11 @@ async function workAndFail(postkit: Queue): Promise<void> {
     say(`  dead letter, ${reasonCode}: ${JSON.stringify(payload)}`);
   }
   isErinKnown = true;
-  const retried = await postkit.queue.retryDeadLetters(mails);
-  say(`  dead letters retried: ${retried.length}`);
+  // Told before the commit: after it a worker may be first.
+  await postkit.transaction(async (tx) => {
+    const retried = await tx.queue.retryDeadLetters(mails);
+    say(`  dead letters retried: ${retried.length}`);
+  });
   await until(() => doneCount === 4);
   await worker.drain();
   const { pending, running } = await postkit.queue.getStats();
