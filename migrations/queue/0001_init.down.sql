@@ -96,6 +96,9 @@ drop function queue._attach_archive_partition(text,timestamp with time zone,time
 drop function queue._archive_partitions();
 drop function queue._archive_lease(queue.leases,text,text,timestamp with time zone);
 drop function queue.list_jobs(text,text,text,integer,bigint);
+drop function queue._list_archived(text,text,text,bigint,integer);
+drop function queue._list_leased(text,text,bigint,integer);
+drop function queue._list_deferred(text,text,bigint,integer);
 drop function queue._list_ready(text,text,bigint,integer);
 drop function queue.get_job(text,bigint);
 drop function queue.purge_queue(text,text);

@@ -2483,7 +2483,7 @@ end
 $$;
 
 -- jobs/_is_live.sql
--- queue._is_live: whether a job waits or runs.
+-- queue._is_live: whether a job waits or runs, all looked at in one moment.
 create function queue._is_live(p_namespace text, p_job_id bigint)
 returns boolean
 language plpgsql
@@ -3079,6 +3079,130 @@ begin
 end
 $$;
 
+-- jobs/_list_deferred.sql
+-- queue._list_deferred: the deferred jobs with the lowest ids after one, of a queue or of all.
+--
+-- A queue that has few is read by an index of its own, since those of others may be many. An order by what is the same
+-- leaves one index only, without sorts.
+--
+-- Takes    p_after  an id
+create function queue._list_deferred(p_namespace text, p_queue text, p_after bigint, p_limit int)
+returns setof queue.jobs
+language plpgsql
+stable
+security invoker
+set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
+as $$
+declare
+  c_few constant int := 1000;
+  v_few bigint[];
+begin
+  if p_queue is not null then
+    v_few := array(
+      select d.id
+      from queue.deferred d
+      where d.namespace = p_namespace and d.queue = p_queue
+      order by d.run_at
+      limit c_few
+    );
+    if cardinality(v_few) < c_few then
+      return query
+        select j.*
+        from (
+          select f.id
+          from unnest(v_few) f (id)
+          where f.id > p_after
+          order by f.id
+          limit p_limit
+        ) f
+        cross join lateral (
+          select d
+          from queue.deferred d
+          where d.namespace = p_namespace and d.id >= f.id and d.id <= f.id
+          order by d.id
+          limit 1
+        ) l (job)
+        cross join lateral queue._deferred_job(l.job) j;
+      return;
+    end if;
+  end if;
+  return query
+    select j.*
+    from queue.deferred d
+    cross join lateral queue._deferred_job(d) j
+    where d.namespace = p_namespace and d.id > p_after and (p_queue is null or d.queue = p_queue)
+    order by d.id
+    limit p_limit;
+end
+$$;
+
+-- jobs/_list_leased.sql
+-- queue._list_leased: the jobs that run with the lowest ids after one, of a queue or of all.
+--
+-- Takes    p_after  an id
+create function queue._list_leased(p_namespace text, p_queue text, p_after bigint, p_limit int)
+returns setof queue.jobs
+language plpgsql
+stable
+security invoker
+set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
+as $$
+begin
+  return query
+    select j.*
+    from queue.leases l
+    cross join lateral queue._leased_job(l) j
+    where l.namespace = p_namespace and l.id > p_after and (p_queue is null or l.queue = p_queue)
+    order by l.id
+    limit p_limit;
+end
+$$;
+
+-- jobs/_list_archived.sql
+-- queue._list_archived: the jobs that have ended with the lowest ids after one, of a queue or of all.
+--
+-- An order by what is the same leaves one index only, without sorts.
+--
+-- Takes    p_status  completed, dead or cancelled; null for all
+--          p_after   an id
+create function queue._list_archived(p_namespace text, p_queue text, p_status text, p_after bigint, p_limit int)
+returns setof queue.jobs
+language plpgsql
+stable
+security invoker
+set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
+as $$
+begin
+  if p_queue is null then
+    return query
+      select j.*
+      from queue.archive a
+      cross join lateral queue._archived_job(a) j
+      where a.namespace = p_namespace and a.id > p_after and (p_status is null or a.status = p_status)
+      order by a.id
+      limit p_limit;
+  else
+    return query
+      select j.*
+      from queue.archive a
+      cross join lateral queue._archived_job(a) j
+      where a.namespace = p_namespace and (a.queue, a.id) > (p_queue, p_after) and a.queue <= p_queue
+        and (p_status is null or a.status = p_status)
+      order by a.queue, a.id
+      limit p_limit;
+  end if;
+end
+$$;
+
 -- jobs/list_jobs.sql
 -- queue.list_jobs: a page of jobs, in the order of their ids.
 --
@@ -3114,47 +3238,22 @@ begin
   return query
     select j.*
     from (
-      (
-        select r
-        from queue._list_ready(p_namespace, p_queue, v_after, p_limit) r
-        where coalesce(p_status, 'pending') = 'pending'
-      )
+      select r.*
+      from queue._list_ready(p_namespace, p_queue, v_after, p_limit) r
+      where coalesce(p_status, 'pending') = 'pending'
       union all
-      (
-        select queue._deferred_job(d)
-        from queue.deferred d
-        where d.namespace = p_namespace
-          and d.id > v_after
-          and (p_queue is null or d.queue = p_queue)
-          and coalesce(p_status, 'pending') = 'pending'
-        order by d.id
-        limit p_limit
-      )
+      select d.*
+      from queue._list_deferred(p_namespace, p_queue, v_after, p_limit) d
+      where coalesce(p_status, 'pending') = 'pending'
       union all
-      (
-        select queue._leased_job(l)
-        from queue.leases l
-        where l.namespace = p_namespace
-          and l.id > v_after
-          and (p_queue is null or l.queue = p_queue)
-          and coalesce(p_status, 'running') = 'running'
-        order by l.id
-        limit p_limit
-      )
+      select l.*
+      from queue._list_leased(p_namespace, p_queue, v_after, p_limit) l
+      where coalesce(p_status, 'running') = 'running'
       union all
-      (
-        select queue._archived_job(a)
-        from queue.archive a
-        where a.namespace = p_namespace
-          and a.id > v_after
-          and (p_queue is null or a.queue = p_queue)
-          and (p_status is null or a.status = p_status)
-          and coalesce(p_status, 'dead') not in ('pending', 'running')
-        order by a.id
-        limit p_limit
-      )
-    ) l (job)
-    cross join lateral (select (l.job).*) j
+      select a.*
+      from queue._list_archived(p_namespace, p_queue, p_status, v_after, p_limit) a
+      where coalesce(p_status, 'dead') not in ('pending', 'running')
+    ) j
     order by j.id
     limit p_limit;
 end
@@ -5526,8 +5625,8 @@ declare
 begin
   perform queue._validate_namespace(p_namespace);
   perform queue._validate_job_id(p_job_id);
-  -- Twice around: a worker may take it, or give it back, between the two looks.
-  for v_round in 1..2 loop
+  -- Again while it moves: a worker may take it, or give it back, between these looks.
+  loop
     if queue.cancel(p_namespace, p_job_id) then
       return true;
     end if;
@@ -5539,8 +5638,10 @@ begin
       perform queue._notify(p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue));
       return true;
     end if;
+    if not queue._is_live(p_namespace, p_job_id) then
+      return false;
+    end if;
   end loop;
-  return false;
 end
 $$;
 

@@ -116,6 +116,9 @@
 \ir jobs/purge_queue.sql
 \ir jobs/get_job.sql
 \ir jobs/_list_ready.sql
+\ir jobs/_list_deferred.sql
+\ir jobs/_list_leased.sql
+\ir jobs/_list_archived.sql
 \ir jobs/list_jobs.sql
 
 \ir archive/_archive_lease.sql

@@ -784,6 +784,33 @@ describe("get_job, list_jobs and queue.jobs", () => {
     expect(pages).toEqual(whole);
   });
 
+  it.each([
+    ["few", 30, 7],
+    ["many", 1200, 500],
+  ])("lists the deferred ones of a queue that has %s, page by page", async (_, count, size) => {
+    const jobs = Array.from({ length: count * 2 }, (_unused, index) => ({
+      queue: index % 2 === 0 ? "q" : "other",
+      payload: index,
+      delay: `${1 + ((index * 7919) % 1000)} minutes`,
+    }));
+    const ids: string[] = [];
+    for (let start = 0; start < jobs.length; start += 800) {
+      const some = JSON.stringify(jobs.slice(start, start + 800));
+      ids.push(...(await app.call<string[]>("push_many", ofTenant({ p_jobs: some }))));
+    }
+    const listed: string[] = [];
+    for (;;) {
+      const page = await app.rows<Job>(
+        "list_jobs",
+        ofTenant({ p_queue: "q", p_limit: size, p_cursor: listed.at(-1) }),
+      );
+      if (page.length === 0) break;
+      expect(page.length).toBeLessThanOrEqual(size);
+      listed.push(...page.map(({ id }) => id));
+    }
+    expect(listed).toEqual(ids.filter((_unused, index) => index % 2 === 0));
+  });
+
   it("find nothing of a job that never was", async () => {
     expect(await app.job("1")).toBeUndefined();
     expect(await app.rows("list_jobs", ofTenant())).toEqual([]);

@@ -130,9 +130,24 @@ const calls: readonly (readonly [title: string, name: string, NamedArguments, ro
       "list_jobs of a queue that are pending",
       "list_jobs",
       { p_queue: "q", p_status: "pending", p_limit: 10 },
-      40,
+      // A thousand tell whether it is worth while to read them all.
+      1010,
     ],
     ["list_jobs further on", "list_jobs", { p_limit: 10, p_cursor: 405_000 }, 40],
+    // The held ones of other queues are passed by: there are no more than workers have.
+    ["list_jobs of an empty queue", "list_jobs", { p_queue: "none", p_limit: 10 }, 10_000],
+    [
+      "list_jobs of an empty queue that are pending",
+      "list_jobs",
+      { p_queue: "none", p_status: "pending", p_limit: 10 },
+      10,
+    ],
+    [
+      "list_jobs of an empty queue that are dead",
+      "list_jobs",
+      { p_queue: "none", p_status: "dead", p_limit: 10 },
+      10,
+    ],
     ["list_dead_letters", "list_dead_letters", { p_limit: 10 }, 10],
     ["list_dead_letters of a queue", "list_dead_letters", { p_queue: "q", p_limit: 10 }, 10],
     ["retry_dead_letter", "retry_dead_letter", { p_dead_letter_id: 500 }, 2],
@@ -220,16 +235,13 @@ function tableOf(node: PlanNode): string | undefined {
   return tables.find((table) => name === table || name?.startsWith(`${table}_`));
 }
 
-/** Which index is best for pages of jobs depends on how many a queue has, which the planner is to find out. */
-const pinned = calls.filter(([, name]) => name !== "list_jobs");
-
 describe.each([
-  ["planned on empty tables", () => early, calls],
-  ["planned without statistics", () => unaware, pinned],
-  ["planned with statistics", () => late, calls],
+  ["planned on empty tables", () => early],
+  ["planned without statistics", () => unaware],
+  ["planned with statistics", () => late],
 ] as const)(
   "with 380,000 jobs, as the application role, with plans for any value, %s,",
-  (_, sessionOf, known) => {
+  (_, sessionOf) => {
     beforeAll(async () => {
       if (late || [early, unaware].includes(sessionOf())) return;
       await withClient(db.superUrl, (root) =>
@@ -238,7 +250,7 @@ describe.each([
       late = await openExplainedSession(db, "acme");
     }, 120_000);
 
-    it.each(known)(
+    it.each(calls)(
       "%s reads by index no more rows than it is about",
       async (_title, name, args, rowsMax) => {
         const { scans, sorts } = await look(sessionOf(), name, args);

@@ -1,4 +1,4 @@
--- queue._is_live: whether a job waits or runs.
+-- queue._is_live: whether a job waits or runs, all looked at in one moment.
 create function queue._is_live(p_namespace text, p_job_id bigint)
 returns boolean
 language plpgsql

@@ -32,47 +32,22 @@ begin
   return query
     select j.*
     from (
-      (
-        select r
-        from queue._list_ready(p_namespace, p_queue, v_after, p_limit) r
-        where coalesce(p_status, 'pending') = 'pending'
-      )
+      select r.*
+      from queue._list_ready(p_namespace, p_queue, v_after, p_limit) r
+      where coalesce(p_status, 'pending') = 'pending'
       union all
-      (
-        select queue._deferred_job(d)
-        from queue.deferred d
-        where d.namespace = p_namespace
-          and d.id > v_after
-          and (p_queue is null or d.queue = p_queue)
-          and coalesce(p_status, 'pending') = 'pending'
-        order by d.id
-        limit p_limit
-      )
+      select d.*
+      from queue._list_deferred(p_namespace, p_queue, v_after, p_limit) d
+      where coalesce(p_status, 'pending') = 'pending'
       union all
-      (
-        select queue._leased_job(l)
-        from queue.leases l
-        where l.namespace = p_namespace
-          and l.id > v_after
-          and (p_queue is null or l.queue = p_queue)
-          and coalesce(p_status, 'running') = 'running'
-        order by l.id
-        limit p_limit
-      )
+      select l.*
+      from queue._list_leased(p_namespace, p_queue, v_after, p_limit) l
+      where coalesce(p_status, 'running') = 'running'
       union all
-      (
-        select queue._archived_job(a)
-        from queue.archive a
-        where a.namespace = p_namespace
-          and a.id > v_after
-          and (p_queue is null or a.queue = p_queue)
-          and (p_status is null or a.status = p_status)
-          and coalesce(p_status, 'dead') not in ('pending', 'running')
-        order by a.id
-        limit p_limit
-      )
-    ) l (job)
-    cross join lateral (select (l.job).*) j
+      select a.*
+      from queue._list_archived(p_namespace, p_queue, p_status, v_after, p_limit) a
+      where coalesce(p_status, 'dead') not in ('pending', 'running')
+    ) j
     order by j.id
     limit p_limit;
 end

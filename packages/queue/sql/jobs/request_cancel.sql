@@ -22,8 +22,8 @@ declare
 begin
   perform queue._validate_namespace(p_namespace);
   perform queue._validate_job_id(p_job_id);
-  -- Twice around: a worker may take it, or give it back, between the two looks.
-  for v_round in 1..2 loop
+  -- Again while it moves: a worker may take it, or give it back, between these looks.
+  loop
     if queue.cancel(p_namespace, p_job_id) then
       return true;
     end if;
@@ -35,7 +35,9 @@ begin
       perform queue._notify(p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue));
       return true;
     end if;
+    if not queue._is_live(p_namespace, p_job_id) then
+      return false;
+    end if;
   end loop;
-  return false;
 end
 $$;
