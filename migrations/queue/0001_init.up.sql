@@ -1261,11 +1261,16 @@ as $$
 declare
   v_queue text;
 begin
-  perform queue._validate_namespace(p_namespace);
+  if p_queues is null or p_queues = '{}' then
+    perform queue._validate_namespace(p_namespace);
+  end if;
   if p_queues is null then
     perform queue._validate_queue_name(null);
   end if;
-  perform queue._validate_batch_size(cardinality(p_queues), 'queues');
+  -- Tested here, since a call costs more than what it does.
+  if cardinality(p_queues) > 1000 then
+    perform queue._validate_batch_size(cardinality(p_queues), 'queues');
+  end if;
   foreach v_queue in array p_queues loop
     perform queue._validate_names(p_namespace, v_queue);
   end loop;
@@ -1284,7 +1289,8 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 begin
-  if p_visibility_timeout is not null then
+  -- Tested here, since a call costs more than what it does.
+  if p_visibility_timeout not between interval '1 microsecond' and interval '1000 years' then
     perform queue._validate_visibility_timeout(p_visibility_timeout);
   end if;
   if current_setting('postkit.tenant_id', true) is distinct from p_namespace then
@@ -1306,23 +1312,28 @@ security invoker
 set search_path = queue, pg_temp
 as $$
 begin
-  if p_job_ids is null and p_fences is null then
+  if p_job_ids is null and p_fences is null or p_job_ids = '{}' and p_fences = '{}' then
     return;
   end if;
   if (p_job_ids is null) <> (p_fences is null) or cardinality(p_job_ids) <> cardinality(p_fences) then
     raise exception 'job_ids and fences must have the same number of elements'
       using errcode = '22023', hint = 'postkit:queue:VAL_ACK_BATCH_LENGTH';
   end if;
-  perform queue._validate_batch_size(cardinality(p_job_ids), 'job_ids');
+  -- Tested here, since a call costs more than what it does.
+  if cardinality(p_job_ids) > 1000 then
+    perform queue._validate_batch_size(cardinality(p_job_ids), 'job_ids');
+  end if;
   if array_position(p_job_ids, null) is not null then
     perform queue._validate_job_id(null);
   end if;
   if array_position(p_fences, null) is not null then
     perform queue._validate_fence(null);
   end if;
-  if cardinality(p_job_ids) > (select count(distinct j.id) from unnest(p_job_ids) j (id)) then
-    raise exception 'job_ids names a job twice'
-      using errcode = '22023', hint = 'postkit:queue:VAL_ACK_BATCH_DUPLICATE_JOB';
+  if cardinality(p_job_ids) > 1 then
+    if cardinality(p_job_ids) > (select count(distinct j.id) from unnest(p_job_ids) j (id)) then
+      raise exception 'job_ids names a job twice'
+        using errcode = '22023', hint = 'postkit:queue:VAL_ACK_BATCH_DUPLICATE_JOB';
+    end if;
   end if;
 end
 $$;
@@ -1768,8 +1779,10 @@ as $$
 $$;
 
 -- workers/_notify.sql
--- queue._notify: tells those who listen to a queue, and workers of all namespaces when there are any.
-create function queue._notify(p_namespace text, p_queue text, p_notice json)
+-- queue._notify: tells those who listen to a queue.
+--
+-- Takes    p_is_global  whether workers of all namespaces listen as well
+create function queue._notify(p_namespace text, p_queue text, p_notice json, p_is_global boolean)
 returns void
 language plpgsql
 volatile
@@ -1778,11 +1791,7 @@ set search_path = queue, pg_temp
 as $$
 begin
   perform pg_notify(queue.channel_name(p_namespace, p_queue), p_notice::text);
-  if exists (
-    select
-    from queue.workers w
-    where w.namespace = '' and w.queue = p_queue
-  ) then
+  if p_is_global then
     perform pg_notify(queue.channel_name('', p_queue), p_notice::text);
   end if;
 end
@@ -1806,18 +1815,19 @@ as $$
 declare
   v_mode text;
   v_is_waited_for boolean;
+  v_is_global boolean;
 begin
-  select coalesce(q.notify, n.notify, g.notify), (
-      select bool_or(w.is_waiting)
-      from queue.workers w
-      where w.namespace in (p_namespace, '')
-        and w.queue = p_queue
-        and w.seen_at > clock_timestamp() - interval '2 minutes'
-    )
-  into v_mode, v_is_waited_for
+  select coalesce(q.notify, n.notify, g.notify), w.is_waited_for, w.is_global
+  into v_mode, v_is_waited_for, v_is_global
   from queue.config g
   left join queue.config n on n.namespace = p_namespace and n.queue = ''
   left join queue.config q on q.namespace = p_namespace and q.queue = p_queue
+  cross join (
+    select bool_or(w.is_waiting) filter (where w.seen_at > clock_timestamp() - interval '2 minutes') as is_waited_for,
+      bool_or(w.namespace = '') as is_global
+    from queue.workers w
+    where w.namespace in (p_namespace, '') and w.queue = p_queue
+  ) w
   where g.namespace = 'global' and g.queue = '';
   if v_mode = 'off' then
     return;
@@ -1827,7 +1837,7 @@ begin
     or v_is_waited_for is not false
     or current_setting('transaction_isolation') <> 'read committed'
   then
-    perform queue._notify(p_namespace, p_queue, p_notice);
+    perform queue._notify(p_namespace, p_queue, p_notice, v_is_global);
   end if;
 end
 $$;
@@ -3774,38 +3784,6 @@ begin
 end
 $$;
 
--- floors/_floor.sql
--- queue._floor: where the jobs of a queue begin, as far as it is known: else the whole of it.
-create function queue._floor(p_namespace text, p_queue text)
-returns queue.floors
-language plpgsql
-volatile
-security invoker
-set search_path = queue, pg_temp
-set enable_seqscan = off
-set enable_sort = off
-set enable_bitmapscan = off
-as $$
-declare
-  v_floor queue.floors;
-begin
-  -- Backwards, since what it takes the place of may still be there, dead.
-  select f.*
-  into v_floor
-  from queue.floors f
-  where f.namespace = p_namespace and f.queue = p_queue
-  order by f.id desc
-  limit 1;
-  if not found then
-    v_floor.from_ranks := array[-2147483648];
-    v_floor.from_positions := array[-9223372036854775808];
-    v_floor.to_ranks := array[2147483647];
-    v_floor.to_positions := array[9223372036854775807];
-  end if;
-  return v_floor;
-end
-$$;
-
 -- floors/_first_position.sql
 -- queue._first_position: the first position of a lane between two; null when no job is there.
 create function queue._first_position(p_namespace text, p_queue text, p_rank int, p_after bigint, p_before bigint)
@@ -3896,11 +3874,14 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 declare
   v_lowest constant bigint := -9223372036854775808;
   v_highest constant bigint := 9223372036854775807;
-  v_floor queue.floors := queue._floor(p_namespace, p_queue);
+  v_floor queue.floors;
   v_from_ranks int[] := array[-2147483648];
   v_from_positions bigint[] := array[v_lowest];
   v_to_ranks int[] := '{}';
@@ -3913,6 +3894,13 @@ declare
   v_returned bigint;
   v_new bigint;
 begin
+  -- Backwards, since what it takes the place of may still be there, dead.
+  select f.*
+  into v_floor
+  from queue.floors f
+  where f.namespace = p_namespace and f.queue = p_queue
+  order by f.id desc
+  limit 1;
   foreach v_rank in array p_ranks loop
     v_at := array_position(v_floor.from_ranks, v_rank);
     v_began_at := clock_timestamp();
@@ -4207,7 +4195,7 @@ $$;
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are to be the worker's; null for the setting of the queue
 -- Returns  where they are in queue.ready and in queue.deferred, null when the queue is paused or has none; when they are
---          taken, and until when
+--          taken, and until when; and when the first deferred one was or will be due, unless the queue is paused
 create function queue._pick(
   p_namespace text,
   p_queue text,
@@ -4216,7 +4204,8 @@ create function queue._pick(
   out ready tid[],
   out deferred tid[],
   out taken_at timestamptz,
-  out expires_at timestamptz
+  out expires_at timestamptz,
+  out due_at timestamptz
 )
 language plpgsql
 volatile
@@ -4227,35 +4216,46 @@ set enable_sort = off
 set enable_bitmapscan = off
 as $$
 declare
-  v_visibility interval;
-  v_is_paused boolean;
-  v_has_due boolean;
-  v_known_ranks int[];
+  v_known record;
   v_floor queue.floors;
   v_ranks int[];
 begin
   taken_at := clock_timestamp();
-  select coalesce(p_visibility, q.default_visibility_timeout, n.default_visibility_timeout, g.default_visibility_timeout),
-    q.paused_at is not null or n.paused_at is not null,
+  -- The newest floor is looked for backwards, since what it takes the place of may still be there, dead.
+  select exists (
+      select
+      from queue.config c
+      where c.namespace = p_namespace and c.queue in ('', p_queue) and c.paused_at is not null
+    ) as is_paused,
     (
       select d.run_at
       from queue.deferred d
-      where d.namespace = p_namespace and d.queue = p_queue and d.run_at <= taken_at
+      where d.namespace = p_namespace and d.queue = p_queue
       order by d.run_at
       limit 1
-    ) is not null,
-    array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = p_queue)
-  into v_visibility, v_is_paused, v_has_due, v_known_ranks
-  from queue.config g
-  left join queue.config n on n.namespace = p_namespace and n.queue = ''
-  left join queue.config q on q.namespace = p_namespace and q.queue = p_queue
-  where g.namespace = 'global' and g.queue = '';
-  if v_is_paused then
+    ) as due_at,
+    (
+      select f
+      from queue.floors f
+      where f.namespace = p_namespace and f.queue = p_queue
+      order by f.id desc
+      limit 1
+    ) as floor,
+    array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = p_queue) as ranks
+  into v_known;
+  if v_known.is_paused then
     return;
   end if;
+  due_at := v_known.due_at;
+  v_floor := v_known.floor;
+  if v_floor is null then
+    v_floor.from_ranks := array[-2147483648];
+    v_floor.from_positions := array[-9223372036854775808];
+    v_floor.to_ranks := array[2147483647];
+    v_floor.to_positions := array[9223372036854775807];
+  end if;
 
-  v_floor := queue._floor(p_namespace, p_queue);
-  if v_has_due then
+  if due_at <= taken_at then
     select p.ready, p.deferred, p.ranks
     into ready, deferred, v_ranks
     from queue._pick_with_due(p_namespace, p_queue, p_limit, taken_at, v_floor) p;
@@ -4301,10 +4301,12 @@ begin
     deferred := null;
     return;
   end if;
-  if ready <> '{}' and not v_known_ranks @> v_ranks then
+  if ready <> '{}' and not v_known.ranks @> v_ranks then
     perform queue._note_lanes(p_namespace, p_queue, v_ranks);
   end if;
-  expires_at := taken_at + v_visibility;
+  expires_at := taken_at + coalesce(
+    p_visibility, (queue._get_config(p_namespace, p_queue)).default_visibility_timeout
+  );
 end
 $$;
 
@@ -4409,8 +4411,9 @@ $$;
 --
 -- It is written out, since to_json would look up the type of each column again for each job.
 --
--- Returns  objects with the columns of queue.jobs that a worker wants, but those that are null, with commas between; null
---          when there are none
+-- Returns  objects with the columns of queue.jobs that a worker wants, but those that are null, with commas between, null
+--          when there are none; how many; and when the first deferred one of the queues that were looked at was or will
+--          be due
 create function queue._pull_json(
   p_namespace text,
   p_queues text[],
@@ -4418,7 +4421,8 @@ create function queue._pull_json(
   p_worker_id text,
   p_visibility interval,
   out jobs text,
-  out count int
+  out count int,
+  out due_at timestamptz
 )
 language plpgsql
 volatile
@@ -4435,6 +4439,7 @@ begin
   count := 0;
   foreach v_queue in array p_queues loop
     v_picked := queue._pick(p_namespace, v_queue, p_limit - count, p_visibility);
+    due_at := least(due_at, v_picked.due_at);
     continue when v_picked.ready is null;
     v_constant := concat(',"queue":', to_json(v_queue), ',"visibility_timeout_at":', to_json(v_picked.expires_at));
     select string_agg(
@@ -5207,13 +5212,11 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_stale bigint[] := '{}';
-  v_jobs text;
-  v_count int := 0;
+  v_pulled record;
   v_now timestamptz;
-  v_due_at timestamptz;
 begin
   perform queue._validate_queues(p_namespace, p_queues);
-  if p_limit is distinct from 0 then
+  if p_limit is null or p_limit not between 0 and 1000 then
     perform queue._validate_limit(p_limit);
   end if;
   perform queue._validate_settlement(p_job_ids, p_fences);
@@ -5221,16 +5224,17 @@ begin
   if p_job_ids <> '{}' then
     v_stale := queue._complete(p_namespace, p_job_ids, p_fences);
   end if;
+  if p_limit = 0 then
+    return queue._exchanged(null, v_stale, null);
+  end if;
   v_now := clock_timestamp();
-  if p_limit > 0 then
-    select p.jobs, p.count
-    into v_jobs, v_count
-    from queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p;
+  v_pulled := queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout);
+  if v_pulled.count = p_limit then
+    v_pulled.due_at := null;
+  elsif v_pulled.due_at <= clock_timestamp() then
+    v_pulled.due_at := queue._next_due(p_namespace, p_queues, v_now);
   end if;
-  if v_count < p_limit then
-    v_due_at := queue._next_due(p_namespace, p_queues, v_now);
-  end if;
-  return queue._exchanged(v_jobs, v_stale, v_due_at);
+  return queue._exchanged(v_pulled.jobs, v_stale, v_pulled.due_at);
 end
 $$;
 
@@ -5635,7 +5639,10 @@ begin
     where l.namespace = p_namespace and l.id = p_job_id
     returning l.queue into v_queue;
     if found then
-      perform queue._notify(p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue));
+      perform queue._notify(
+        p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue),
+        exists (select from queue.workers w where w.namespace = '' and w.queue = v_queue)
+      );
       return true;
     end if;
     if not queue._is_live(p_namespace, p_job_id) then

@@ -140,7 +140,6 @@
 \ir leases/_worker.sql
 \ir leases/_raise_stale.sql
 \ir floors/_returned_offset.sql
-\ir floors/_floor.sql
 \ir floors/_first_position.sql
 \ir floors/_first_deadline.sql
 \ir floors/_note_lanes.sql

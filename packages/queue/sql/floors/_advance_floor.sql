@@ -16,11 +16,14 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 declare
   v_lowest constant bigint := -9223372036854775808;
   v_highest constant bigint := 9223372036854775807;
-  v_floor queue.floors := queue._floor(p_namespace, p_queue);
+  v_floor queue.floors;
   v_from_ranks int[] := array[-2147483648];
   v_from_positions bigint[] := array[v_lowest];
   v_to_ranks int[] := '{}';
@@ -33,6 +36,13 @@ declare
   v_returned bigint;
   v_new bigint;
 begin
+  -- Backwards, since what it takes the place of may still be there, dead.
+  select f.*
+  into v_floor
+  from queue.floors f
+  where f.namespace = p_namespace and f.queue = p_queue
+  order by f.id desc
+  limit 1;
   foreach v_rank in array p_ranks loop
     v_at := array_position(v_floor.from_ranks, v_rank);
     v_began_at := clock_timestamp();

@@ -32,7 +32,10 @@ begin
     where l.namespace = p_namespace and l.id = p_job_id
     returning l.queue into v_queue;
     if found then
-      perform queue._notify(p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue));
+      perform queue._notify(
+        p_namespace, v_queue, json_build_object('cancel', p_job_id, 'queue', v_queue),
+        exists (select from queue.workers w where w.namespace = '' and w.queue = v_queue)
+      );
       return true;
     end if;
     if not queue._is_live(p_namespace, p_job_id) then

@@ -10,7 +10,7 @@
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are to be the worker's; null for the setting of the queue
 -- Returns  where they are in queue.ready and in queue.deferred, null when the queue is paused or has none; when they are
---          taken, and until when
+--          taken, and until when; and when the first deferred one was or will be due, unless the queue is paused
 create function queue._pick(
   p_namespace text,
   p_queue text,
@@ -19,7 +19,8 @@ create function queue._pick(
   out ready tid[],
   out deferred tid[],
   out taken_at timestamptz,
-  out expires_at timestamptz
+  out expires_at timestamptz,
+  out due_at timestamptz
 )
 language plpgsql
 volatile
@@ -30,35 +31,46 @@ set enable_sort = off
 set enable_bitmapscan = off
 as $$
 declare
-  v_visibility interval;
-  v_is_paused boolean;
-  v_has_due boolean;
-  v_known_ranks int[];
+  v_known record;
   v_floor queue.floors;
   v_ranks int[];
 begin
   taken_at := clock_timestamp();
-  select coalesce(p_visibility, q.default_visibility_timeout, n.default_visibility_timeout, g.default_visibility_timeout),
-    q.paused_at is not null or n.paused_at is not null,
+  -- The newest floor is looked for backwards, since what it takes the place of may still be there, dead.
+  select exists (
+      select
+      from queue.config c
+      where c.namespace = p_namespace and c.queue in ('', p_queue) and c.paused_at is not null
+    ) as is_paused,
     (
       select d.run_at
       from queue.deferred d
-      where d.namespace = p_namespace and d.queue = p_queue and d.run_at <= taken_at
+      where d.namespace = p_namespace and d.queue = p_queue
       order by d.run_at
       limit 1
-    ) is not null,
-    array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = p_queue)
-  into v_visibility, v_is_paused, v_has_due, v_known_ranks
-  from queue.config g
-  left join queue.config n on n.namespace = p_namespace and n.queue = ''
-  left join queue.config q on q.namespace = p_namespace and q.queue = p_queue
-  where g.namespace = 'global' and g.queue = '';
-  if v_is_paused then
+    ) as due_at,
+    (
+      select f
+      from queue.floors f
+      where f.namespace = p_namespace and f.queue = p_queue
+      order by f.id desc
+      limit 1
+    ) as floor,
+    array(select l.rank from queue.lanes l where l.namespace = p_namespace and l.queue = p_queue) as ranks
+  into v_known;
+  if v_known.is_paused then
     return;
   end if;
+  due_at := v_known.due_at;
+  v_floor := v_known.floor;
+  if v_floor is null then
+    v_floor.from_ranks := array[-2147483648];
+    v_floor.from_positions := array[-9223372036854775808];
+    v_floor.to_ranks := array[2147483647];
+    v_floor.to_positions := array[9223372036854775807];
+  end if;
 
-  v_floor := queue._floor(p_namespace, p_queue);
-  if v_has_due then
+  if due_at <= taken_at then
     select p.ready, p.deferred, p.ranks
     into ready, deferred, v_ranks
     from queue._pick_with_due(p_namespace, p_queue, p_limit, taken_at, v_floor) p;
@@ -104,9 +116,11 @@ begin
     deferred := null;
     return;
   end if;
-  if ready <> '{}' and not v_known_ranks @> v_ranks then
+  if ready <> '{}' and not v_known.ranks @> v_ranks then
     perform queue._note_lanes(p_namespace, p_queue, v_ranks);
   end if;
-  expires_at := taken_at + v_visibility;
+  expires_at := taken_at + coalesce(
+    p_visibility, (queue._get_config(p_namespace, p_queue)).default_visibility_timeout
+  );
 end
 $$;

@@ -29,13 +29,11 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_stale bigint[] := '{}';
-  v_jobs text;
-  v_count int := 0;
+  v_pulled record;
   v_now timestamptz;
-  v_due_at timestamptz;
 begin
   perform queue._validate_queues(p_namespace, p_queues);
-  if p_limit is distinct from 0 then
+  if p_limit is null or p_limit not between 0 and 1000 then
     perform queue._validate_limit(p_limit);
   end if;
   perform queue._validate_settlement(p_job_ids, p_fences);
@@ -43,15 +41,16 @@ begin
   if p_job_ids <> '{}' then
     v_stale := queue._complete(p_namespace, p_job_ids, p_fences);
   end if;
+  if p_limit = 0 then
+    return queue._exchanged(null, v_stale, null);
+  end if;
   v_now := clock_timestamp();
-  if p_limit > 0 then
-    select p.jobs, p.count
-    into v_jobs, v_count
-    from queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout) p;
+  v_pulled := queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout);
+  if v_pulled.count = p_limit then
+    v_pulled.due_at := null;
+  elsif v_pulled.due_at <= clock_timestamp() then
+    v_pulled.due_at := queue._next_due(p_namespace, p_queues, v_now);
   end if;
-  if v_count < p_limit then
-    v_due_at := queue._next_due(p_namespace, p_queues, v_now);
-  end if;
-  return queue._exchanged(v_jobs, v_stale, v_due_at);
+  return queue._exchanged(v_pulled.jobs, v_stale, v_pulled.due_at);
 end
 $$;

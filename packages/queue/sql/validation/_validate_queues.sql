@@ -11,11 +11,16 @@ as $$
 declare
   v_queue text;
 begin
-  perform queue._validate_namespace(p_namespace);
+  if p_queues is null or p_queues = '{}' then
+    perform queue._validate_namespace(p_namespace);
+  end if;
   if p_queues is null then
     perform queue._validate_queue_name(null);
   end if;
-  perform queue._validate_batch_size(cardinality(p_queues), 'queues');
+  -- Tested here, since a call costs more than what it does.
+  if cardinality(p_queues) > 1000 then
+    perform queue._validate_batch_size(cardinality(p_queues), 'queues');
+  end if;
   foreach v_queue in array p_queues loop
     perform queue._validate_names(p_namespace, v_queue);
   end loop;

@@ -15,18 +15,19 @@ as $$
 declare
   v_mode text;
   v_is_waited_for boolean;
+  v_is_global boolean;
 begin
-  select coalesce(q.notify, n.notify, g.notify), (
-      select bool_or(w.is_waiting)
-      from queue.workers w
-      where w.namespace in (p_namespace, '')
-        and w.queue = p_queue
-        and w.seen_at > clock_timestamp() - interval '2 minutes'
-    )
-  into v_mode, v_is_waited_for
+  select coalesce(q.notify, n.notify, g.notify), w.is_waited_for, w.is_global
+  into v_mode, v_is_waited_for, v_is_global
   from queue.config g
   left join queue.config n on n.namespace = p_namespace and n.queue = ''
   left join queue.config q on q.namespace = p_namespace and q.queue = p_queue
+  cross join (
+    select bool_or(w.is_waiting) filter (where w.seen_at > clock_timestamp() - interval '2 minutes') as is_waited_for,
+      bool_or(w.namespace = '') as is_global
+    from queue.workers w
+    where w.namespace in (p_namespace, '') and w.queue = p_queue
+  ) w
   where g.namespace = 'global' and g.queue = '';
   if v_mode = 'off' then
     return;
@@ -36,7 +37,7 @@ begin
     or v_is_waited_for is not false
     or current_setting('transaction_isolation') <> 'read committed'
   then
-    perform queue._notify(p_namespace, p_queue, p_notice);
+    perform queue._notify(p_namespace, p_queue, p_notice, v_is_global);
   end if;
 end
 $$;
