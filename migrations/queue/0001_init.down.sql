@@ -131,7 +131,6 @@ drop function queue.forget_worker(text,text);
 drop function queue.report_global_worker(text[],text,boolean);
 drop function queue.report_worker(text,text[],text,boolean);
 drop function queue._report_worker(text,text[],text,boolean);
-drop function queue._wake_many(text,text[],bigint[]);
 drop function queue._wake(text,text,json);
 drop function queue._notify(text,text,json,boolean);
 drop function queue.channel_name(text,text);

@@ -81,7 +81,6 @@
 \ir workers/channel_name.sql
 \ir workers/_notify.sql
 \ir workers/_wake.sql
-\ir workers/_wake_many.sql
 \ir workers/_report_worker.sql
 \ir workers/report_worker.sql
 \ir workers/report_global_worker.sql

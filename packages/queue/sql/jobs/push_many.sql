@@ -26,7 +26,7 @@ begin
   v_jobs := queue._read_jobs(p_jobs);
   perform queue._validate_jobs(p_namespace, v_jobs);
   v_ids := queue._enqueue_many(p_namespace, v_jobs, queue._take_keys(p_namespace, v_jobs));
-  perform queue._wake_many(p_namespace, array_agg(q.queue), array_agg(q.job_count))
+  perform queue._wake(p_namespace, q.queue, json_build_object('count', q.job_count, 'queue', q.queue))
   from (
     select j.queue, count(*) as job_count
     from unnest(v_jobs) j
