@@ -1,13 +1,5 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { readHistory } from "./history.ts";
 import { readModule } from "./read-module.ts";
 import {
@@ -19,6 +11,7 @@ import {
   sourceFolder,
 } from "./workspace.ts";
 import type { Workspace } from "./workspace.ts";
+import { writeChanged } from "./write-changed.ts";
 
 /** Writes the SQL of every package into a TypeScript file next to its sources; returns the files that changed. */
 export function bundle(workspace: Workspace): string[] {
@@ -79,11 +72,4 @@ function coreText(workspace: Workspace): string {
 
 export const coreSchemaSql: string = ${JSON.stringify(coreSchema(workspace))};
 `;
-}
-
-function writeChanged(path: string, text: string): boolean {
-  if (existsSync(path) && readFileSync(path, "utf8") === text) return false;
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return true;
 }

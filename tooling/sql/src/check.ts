@@ -5,6 +5,7 @@ import { readHistory } from "./history.ts";
 import { lintSearchPaths, lintStatements } from "./lint.ts";
 import { proveHistory } from "./prove-history.ts";
 import { findUnlisted, readModule, type SourceFile } from "./read-module.ts";
+import { findStaleReference } from "./reference.ts";
 import { Refusal } from "./refusal.ts";
 import { withScratch } from "./scratch.ts";
 import type { Server } from "./server.ts";
@@ -83,6 +84,7 @@ async function checkModule(server: Server, workspace: Workspace, report: Report)
   problems.push(
     ...steps.flatMap((step) => [...lintStatements(step.up), ...lintStatements(step.down)]),
   );
+  problems.push(...findStaleReference(workspace, module));
   const source = await buildSource(server, workspace, files);
   problems.push(...lintSearchPaths(source, module, files));
   if (steps.length === 0) problems.push(`migrations/${module} is empty: freeze ${module} init`);

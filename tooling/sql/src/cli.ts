@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundle, copyToDist } from "./bundle.ts";
 import type { Report } from "./check.ts";
+import { writeReference } from "./reference.ts";
 import { Refusal } from "./refusal.ts";
 import type { Server } from "./server.ts";
 import { coreName, requireModule, type Workspace } from "./workspace.ts";
@@ -13,6 +14,7 @@ const usage = `npm run sql -- <command>
                              module's history into its dist/ folder
   freeze <module> <slug>     write the next step of a module's history, or seal the one being written
   check [--json] [module…]   prove that history and source agree
+  docs                       write docs/reference from the headers of the SQL
 
   --root <folder>            work on another tree
   --server <url>             superuser's URL of a PostgreSQL 18 to use instead of an embedded one`;
@@ -28,6 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "bundle" && operands.length === 0) return runBundle(workspace, values.dist);
   if (command === "check")
     return runCheck(workspace, { modules: operands, json: values.json, serverUrl: values.server });
+  if (command === "docs" && operands.length === 0) return runDocs(workspace);
   const [module, slug] = operands;
   if (command === "freeze" && module !== undefined && slug !== undefined && operands.length === 2) {
     return runFreeze(workspace, { module, slug, serverUrl: values.server });
@@ -58,6 +61,11 @@ function runBundle(workspace: Workspace, dist: string | undefined): number {
     requireModule(workspace, dist);
     copyToDist(workspace, dist);
   }
+  return 0;
+}
+
+function runDocs(workspace: Workspace): number {
+  for (const path of writeReference(workspace)) console.error(`wrote ${path}`);
   return 0;
 }
 
