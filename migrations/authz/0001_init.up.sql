@@ -3569,6 +3569,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -3734,6 +3735,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -3813,6 +3815,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -3850,6 +3853,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -3923,6 +3927,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -3982,6 +3987,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4092,6 +4098,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4423,6 +4430,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4523,6 +4531,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4629,6 +4638,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4728,6 +4738,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5387,6 +5398,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5468,6 +5480,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5515,6 +5528,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5584,6 +5598,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -5644,6 +5659,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -5691,6 +5707,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -6169,6 +6186,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -6266,6 +6284,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -6324,6 +6343,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin

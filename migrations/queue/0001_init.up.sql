@@ -1879,6 +1879,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -2000,6 +2001,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -2055,6 +2057,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -2354,6 +2357,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -2376,6 +2380,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -2436,6 +2441,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -2507,6 +2513,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -2549,6 +2556,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -2825,6 +2833,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -2907,6 +2916,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -2953,6 +2963,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -2995,6 +3006,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3061,6 +3073,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3118,6 +3131,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3146,6 +3160,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3636,6 +3651,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3751,6 +3767,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3778,6 +3795,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3833,6 +3851,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -3904,6 +3923,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -4029,6 +4049,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -4170,6 +4191,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -4290,6 +4312,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
@@ -4450,6 +4473,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -4480,6 +4504,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -4510,6 +4535,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4536,6 +4562,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -4568,6 +4595,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_memoize = off
@@ -4598,6 +4626,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_memoize = off
@@ -4637,6 +4666,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
@@ -4785,6 +4815,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4813,6 +4844,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4857,6 +4889,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4881,6 +4914,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4911,6 +4945,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -4940,6 +4975,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -4990,6 +5026,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
@@ -5055,6 +5092,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
@@ -5167,6 +5205,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5210,6 +5249,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -5337,6 +5377,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5380,6 +5421,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -5439,6 +5481,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off
@@ -5463,6 +5506,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -5580,6 +5624,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -6616,6 +6661,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -6811,6 +6857,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -6855,6 +6902,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -7075,6 +7123,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
@@ -7117,6 +7166,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off

@@ -2,7 +2,7 @@ import { buildFiles, buildSource } from "./build-source.ts";
 import { findTampering, readChecksums } from "./checksums.ts";
 import { differenceLines } from "./compare.ts";
 import { readHistory } from "./history.ts";
-import { lintSearchPaths, lintStatements } from "./lint.ts";
+import { lintSettings, lintStatements } from "./lint.ts";
 import { proveHistory } from "./prove-history.ts";
 import { findUnlisted, readModule, type SourceFile } from "./read-module.ts";
 import { findStaleReference } from "./reference.ts";
@@ -69,7 +69,7 @@ async function checkCore(server: Server, workspace: Workspace, report: Report): 
   ]);
   const changes = differenceLines(first, second, { before: "the first run", after: "the second" });
   report.problems.push(
-    ...lintSearchPaths(first, "postkit", files),
+    ...lintSettings(first, "postkit", files),
     ...changes.map((change) => `packages/core/sql is not safe to run again: ${change}`),
   );
 }
@@ -86,7 +86,7 @@ async function checkModule(server: Server, workspace: Workspace, report: Report)
   );
   problems.push(...findStaleReference(workspace, module));
   const source = await buildSource(server, workspace, files);
-  problems.push(...lintSearchPaths(source, module, files));
+  problems.push(...lintSettings(source, module, files));
   if (steps.length === 0) problems.push(`migrations/${module} is empty: freeze ${module} init`);
   else problems.push(...(await proveHistory(server, workspace, { module, steps, source })));
 }

@@ -6,7 +6,7 @@ import { findTampering, isSealed, readChecksums, seal } from "./checksums.ts";
 import { planInit } from "./freeze-init.ts";
 import { planNext, type Draft } from "./freeze-next.ts";
 import { readHistory, type Step } from "./history.ts";
-import { lintSearchPaths, lintStatements } from "./lint.ts";
+import { lintSettings, lintStatements } from "./lint.ts";
 import { proveHistory } from "./prove-history.ts";
 import { findUnlisted, readModule, type SourceFile } from "./read-module.ts";
 import { Refusal } from "./refusal.ts";
@@ -76,7 +76,7 @@ async function freezeInit(
   if (isSame && findTampering(readChecksums(workspace), module, steps).length === 0) {
     return { step, outcome: "unchanged", remaining: [] };
   }
-  refuse(lintSearchPaths(source, module, files));
+  refuse(lintSettings(source, module, files));
   refuse(await problemsOf(server, workspace, { module, steps: [step], source }));
   writeStep(workspace, module, step);
   seal(workspace, step);
@@ -100,7 +100,7 @@ function unsealedStep(workspace: Workspace, { module, slug, steps }: Draft): Ste
 async function freezeNext(server: Server, workspace: Workspace, draft: Draft): Promise<Frozen> {
   const { module, files, steps } = draft;
   const { step, source, byHand } = await planNext(server, workspace, draft);
-  refuse(lintSearchPaths(source, module, files));
+  refuse(lintSettings(source, module, files));
   writeStep(workspace, module, step);
   const remaining =
     byHand.length > 0
@@ -123,7 +123,7 @@ async function sealLast(
   );
   refuseStep(step, left);
   const source = await buildSource(server, workspace, files);
-  refuse(lintSearchPaths(source, module, files));
+  refuse(lintSettings(source, module, files));
   refuseStep(step, await problemsOf(server, workspace, { module, steps, source }));
   seal(workspace, step);
   return { step, outcome: "sealed", remaining: [] };

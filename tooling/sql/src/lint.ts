@@ -25,20 +25,32 @@ export function lintStatements(file: SqlFile): string[] {
   });
 }
 
-/** Functions whose names would resolve differently for each caller. */
-export function lintSearchPaths(
+/** What functions lack among the settings that go with them. */
+export function lintSettings(
   catalog: Catalog,
   schema: string,
   files: readonly SqlFile[],
 ): string[] {
   return [...catalog.values()]
     .filter(({ kind, name }) => routineKinds.has(kind) && name.startsWith(`${schema}.`))
-    .filter(({ definition }) => !compiledLanguages.has(definition["language"]))
-    .filter(({ definition }) => !JSON.stringify(definition["settings"]).includes('"search_path='))
-    .map((facet) => {
+    .flatMap((facet) => {
       const place = placeOf(facet, files) ?? facet.key;
-      return `${place}: pin the search path of ${facet.name}: "set search_path = ${schema}, pg_temp"`;
+      return missingSettings(facet, schema).map((missing) => `${place}: ${missing}`);
     });
+}
+
+function missingSettings({ name, definition }: Facet, schema: string): string[] {
+  const settings = JSON.stringify(definition["settings"]);
+  const missing: string[] = [];
+  // Names would resolve differently for each caller.
+  if (!compiledLanguages.has(definition["language"]) && !settings.includes('"search_path=')) {
+    missing.push(`pin the search path of ${name}: "set search_path = ${schema}, pg_temp"`);
+  }
+  // Up to version 17 what is turned off and used all the same costs so much on paper that such plans would be compiled.
+  if (/"(enable_\w+|plan_cache_mode)=/.test(settings) && !settings.includes('"jit=off"')) {
+    missing.push(`${name} pins its plans, so keep them from being compiled: "set jit = off"`);
+  }
+  return missing;
 }
 
 const routineKinds = new Set(["function", "procedure"]);

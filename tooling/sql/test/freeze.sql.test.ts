@@ -169,6 +169,13 @@ create policy a_seen on demo.a using (demo.is_seen(a));
     await expect(freezeDemo(fixture, "init")).rejects.toThrow(
       "lost.sql:1: pin the search path of demo.f()",
     );
+    for (const setting of ["enable_sort = off", "plan_cache_mode = force_generic_plan"]) {
+      const create = `create function demo.f() returns int language sql set search_path = demo set ${setting}`;
+      fixture.write("packages/demo/sql/notes/lost.sql", `${create} as 'select 1';\n`);
+      await expect(freezeDemo(fixture, "init")).rejects.toThrow(
+        "lost.sql:1: demo.f() pins its plans, so keep them from being compiled",
+      );
+    }
     fixture.write("packages/demo/sql/notes/lost.sql", "set local search_path = demo;\n");
     await expect(freezeDemo(fixture, "init")).rejects.toThrow("lost.sql:1: qualify names instead");
     fixture.write(

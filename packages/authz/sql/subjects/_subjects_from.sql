@@ -26,6 +26,7 @@ stable
 parallel safe
 security invoker
 set search_path = authz, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin

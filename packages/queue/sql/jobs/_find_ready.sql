@@ -8,6 +8,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_bitmapscan = off

@@ -5,6 +5,7 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_memoize = off

@@ -17,6 +17,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin

@@ -23,6 +23,7 @@ language plpgsql
 volatile
 security definer
 set search_path = queue, pg_temp
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare

@@ -26,6 +26,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan

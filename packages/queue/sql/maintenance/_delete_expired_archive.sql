@@ -9,6 +9,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = queue, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_sort = off
 set enable_bitmapscan = off
