@@ -2,7 +2,7 @@ import { authz } from "@postkit/authz";
 import { createTestDatabase, type TestDatabase, withClient } from "@postkit/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { openExplainedSession, type ExplainedSession } from "./support/plans.ts";
+import { openExplainedSession, type ExplainedSession, type PlanNode } from "./support/plans.ts";
 
 /** 62,000 tuples in four tenants: users in groups, groups in groups, documents in folders in folders, grants on all. */
 const data = `
@@ -62,6 +62,15 @@ afterAll(() => db.drop());
 
 const indexScan = /^(Index Scan|Index Only Scan|Bitmap Index Scan)$/;
 
+/** Looks one grant up by who has it and on what; two indexes can, and statistics of samples choose between them. */
+function probes({ "Index Name": index = "", "Index Cond": condition = "" }: PlanNode): boolean {
+  return (
+    /^tuples_(key|subject)_idx$/.test(index) &&
+    /resource_id/.test(condition) &&
+    /subject_/.test(condition)
+  );
+}
+
 /** Runs it and gives the scans it took; the first run may look up what is cached later. */
 async function scansOf(work: () => Promise<unknown>) {
   await work();
@@ -79,8 +88,7 @@ describe("with 62,000 tuples, as the application role, with plans for any value"
   it("a check of a direct grant is one probe of an index, which reads one row", async () => {
     const scans = await scansOf(() => app.check("user:u1", "read", "doc:d1"));
     expect(scans).toHaveLength(1);
-    // Either index has all the columns that are asked for.
-    expect(scans[0]?.["Index Name"]).toMatch(/^tuples_(key|subject)_idx$/);
+    expect(scans.every(probes)).toBe(true);
     expect(scans[0]?.["Actual Rows"]).toBe(1);
     expect(scans[0]?.["Node Type"]).toMatch(indexScan);
     expect(scans[0]?.["Rows Removed by Filter"] ?? 0).toBe(0);
@@ -98,7 +106,7 @@ describe("with 62,000 tuples, as the application role, with plans for any value"
     const tables = scans.filter((scan) => scan["Relation Name"] !== undefined);
     expect(tables.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
     const indexes = new Set(scans.flatMap((scan) => scan["Index Name"] ?? []));
-    expect(indexes).toContain("tuples_key_idx");
+    expect(scans.some(probes)).toBe(true);
     for (const index of indexes)
       expect(index).toMatch(/^(tuples_|permission_hierarchy_|graph_state_)/);
   });
@@ -152,7 +160,7 @@ describe("with 62,000 tuples, as the application role, with plans for any value"
         "select authz.is_visible((select authz.visibility('user', 'u7', 'doc', 'read')), 'd' || i) from generate_series(1, 3) i",
       );
     });
-    expect(scans.map((scan) => scan["Index Name"])).toContain("tuples_key_idx");
+    expect(scans.some(probes)).toBe(true);
     expect(scans.filter((scan) => scan["Node Type"] === "Seq Scan")).toEqual([]);
   });
 
