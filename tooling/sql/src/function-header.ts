@@ -8,20 +8,29 @@ export interface FunctionHeader {
   /** What it does, without a full stop. */
   readonly summary: string;
   readonly paragraphs: readonly string[];
-  readonly takes: readonly Parameters[];
-  /** Returns, Raises and the like, in their order, each in one line. */
-  readonly facts: readonly (readonly [label: string, text: string])[];
+  /** Takes, Returns, Raises and the like, in their order. */
+  readonly sections: readonly Section[];
   readonly example: string | undefined;
   /** From its name to what it returns. */
   readonly signature: string;
 }
 
-interface Parameters {
+/** One of text, with lines that are to stay as they are, or of rows. */
+interface Section {
+  readonly label: string;
+  readonly text: string;
+  readonly lines: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** What stands in two columns: names, and what they are. */
+interface Row {
   readonly names: readonly string[];
   readonly text: string;
 }
 
-const section = /^(Takes|Returns|Raises|Writes|Locks|Example) +(.*)$/;
+const labelWidth = "Returns  ".length;
+const label = /^(?=\w+ {2,}\S)(?=.{9}\S)(Takes|Returns|Raises|Writes|Locks|Example) +/;
 
 /** Reads the header that a file of one public function begins with. */
 export function readFunctionHeader({ path, text }: SqlFile): FunctionHeader {
@@ -38,18 +47,17 @@ export function readFunctionHeader({ path, text }: SqlFile): FunctionHeader {
     .trimEnd()
     .split("\n")
     .map((line) => line.replace(/^-- ?/, ""));
-  const from = lines.findIndex((line) => section.test(line));
+  const from = lines.findIndex((line) => label.test(line));
   const [summary = "", ...paragraphs] = joined(from < 0 ? lines : lines.slice(0, from));
-  const sections = from < 0 ? [] : split(lines.slice(from));
+  const blocks = from < 0 ? [] : split(lines.slice(from));
   return {
     name,
     summary: summary.replace(/\.$/, ""),
     paragraphs,
-    takes: sections.flatMap(({ label, lines: own }) => (label === "Takes" ? parameters(own) : [])),
-    facts: sections.flatMap(({ label, lines: own }) =>
-      label === "Takes" || label === "Example" ? [] : facts(label, own),
-    ),
-    example: sections.find(({ label }) => label === "Example")?.lines.join("\n"),
+    sections: blocks
+      .filter((block) => block.label !== "Example")
+      .flatMap((block) => sectionsOf(path, block)),
+    example: blocks.find((block) => block.label === "Example")?.lines.join("\n"),
     signature,
   };
 }
@@ -63,39 +71,51 @@ function joined(lines: readonly string[]): string[] {
     .filter((paragraph) => paragraph !== "");
 }
 
-interface Section {
+interface Block {
   readonly label: string;
   readonly lines: string[];
 }
 
-function split(lines: readonly string[]): Section[] {
-  const sections: Section[] = [];
+function split(lines: readonly string[]): Block[] {
+  const blocks: Block[] = [];
   for (const line of lines) {
-    const [, label, first] = section.exec(line) ?? [];
-    if (label !== undefined && first !== undefined) sections.push({ label, lines: [first] });
-    else sections.at(-1)?.lines.push(line.slice("Takes    ".length));
+    const begun = label.exec(line)?.[1];
+    if (begun !== undefined) blocks.push({ label: begun, lines: [] });
+    blocks.at(-1)?.lines.push(line.slice(labelWidth));
   }
-  return sections;
+  return blocks;
 }
 
-function parameters(lines: readonly string[]): Parameters[] {
-  const all: { names: string[]; text: string }[] = [];
-  for (const line of lines) {
-    const [, names, text] = /^(p_\w+(?:, p_\w+)*) {2,}(.*)$/.exec(line) ?? [];
-    const last = all.at(-1);
-    if (names !== undefined && text !== undefined) all.push({ names: names.split(", "), text });
-    else if (last !== undefined) last.text += ` ${line.trim()}`;
+/** Where the first line is a row, all that are not indented are; else what is indented stays as it is. */
+function sectionsOf(path: string, { label: own, lines }: Block): Section[] {
+  if (rowOf(lines[0] ?? "") !== undefined) {
+    return [{ label: own, text: "", lines: [], rows: rowsOf(path, lines) }];
   }
-  return all;
+  const isKept = (line: string) => line.startsWith(" ");
+  const text = lines.filter((line) => !isKept(line)).join(" ");
+  const kept = lines.filter(isKept).map((line) => line.trim());
+  // What it locks may stand behind what it writes.
+  const [before = "", locks] = own === "Writes" ? text.split(" · Locks ", 2) : [text];
+  const section = { label: own, text: before, lines: kept, rows: [] };
+  return locks === undefined ? [section] : [section, { ...section, label: "Locks", text: locks }];
 }
 
-/** What it locks may stand behind what it writes. */
-function facts(label: string, lines: readonly string[]): [string, string][] {
-  const text = lines.map((line) => line.trim()).join(" ");
-  const [writes, locks] = text.split(" · Locks ", 2);
-  if (label !== "Writes" || writes === undefined || locks === undefined) return [[label, text]];
-  return [
-    [label, writes],
-    ["Locks", locks],
-  ];
+function rowsOf(path: string, lines: readonly string[]): Row[] {
+  const rows: { names: string[]; text: string }[] = [];
+  for (const line of lines) {
+    const row = rowOf(line);
+    const last = rows.at(-1);
+    if (row !== undefined) rows.push(row);
+    else if (last !== undefined && line.startsWith(" "))
+      last.text = `${last.text} ${line.trim()}`.trim();
+    else throw new Refusal(`${path}: two spaces lack between what and what it is: ${line}`);
+  }
+  return rows;
+}
+
+/** What it is may stand below, where the names of parameters leave no room for it. */
+function rowOf(line: string): { names: string[]; text: string } | undefined {
+  const [, names, text] =
+    /^(\S(?:.*?\S)?) {2,}(\S.*)$/.exec(line) ?? /^(p_\w+(?:, p_\w+)*)()$/.exec(line) ?? [];
+  return names === undefined || text === undefined ? undefined : { names: names.split(", "), text };
 }

@@ -13,7 +13,7 @@ interface Entry extends FunctionHeader {
   readonly method: string | undefined;
 }
 
-/** Writes a page for each noun of each module, and a table of contents; returns the files that changed or are gone. */
+/** Writes a page for each noun of each module, and its contents; returns the files that changed or are gone. */
 export function writeReference(workspace: Workspace): string[] {
   const pages = referencePages(workspace);
   const gone = existingPages(workspace).filter((path) => !pages.has(path));
@@ -24,19 +24,17 @@ export function writeReference(workspace: Workspace): string[] {
   return [...changed.map(([path]) => path), ...gone];
 }
 
-/** A line for each page of a module that is not as its sources say; none where no reference was ever written. */
+/** A line for each page of a module that is not as its sources say, in a tree with documentation. */
 export function findStaleReference(workspace: Workspace, module: string): string[] {
-  const existing = existingPages(workspace);
-  if (existing.length === 0) return [];
+  if (!existsSync(join(workspace.root, "docs"))) return [];
   const pages = referencePages(workspace);
-  return [...new Set([...pages.keys(), ...existing])]
-    .filter((path) => path.startsWith(`${folder}/${module}/`) || path === contentsPath)
+  return [...new Set([...pages.keys(), ...existingPages(workspace)])]
+    .filter((path) => path.startsWith(`${folder}/${module}/`))
     .filter((path) => read(join(workspace.root, path)) !== pages.get(path))
     .map((path) => `${path} is not what the SQL says: npm run sql -- docs`);
 }
 
 const folder = "docs/reference";
-const contentsPath = `${folder}/README.md`;
 
 function read(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
@@ -53,7 +51,10 @@ function existingPages({ root }: Workspace): string[] {
 function referencePages(workspace: Workspace): Map<string, string> {
   const entries = listModules(workspace).flatMap((module) => readEntries(workspace, module));
   const places = new Map(entries.map((entry) => [entry.name, entry]));
-  const pages = new Map([[contentsPath, contents(entries)]]);
+  const pages = new Map<string, string>();
+  for (const [module, own] of groupBy(entries, (entry) => entry.module)) {
+    pages.set(`${folder}/${module}/README.md`, contents(module, own));
+  }
   for (const [path, own] of groupBy(entries, pathOf)) pages.set(path, page(own, places));
   return pages;
 }
@@ -104,20 +105,18 @@ function pathOf({ module, noun }: Entry): string {
 
 const banner = "<!-- Generated from the SQL by `npm run sql -- docs`. -->\n";
 
-function contents(entries: readonly Entry[]): string {
-  const modules = [...groupBy(entries, ({ module }) => module)].map(([module, own]) => {
-    const nouns = [...groupBy(own, ({ noun }) => noun)].map(
-      ([noun, functions]) =>
-        `- [${noun}](${module}/${noun}.md): ${functions.map(({ name }) => `\`${unqualified(name)}\``).join(", ")}`,
-    );
-    return `## ${module}\n\n${nouns.join("\n")}\n`;
-  });
-  return `${banner}# Reference
+function contents(module: string, entries: readonly Entry[]): string {
+  const nouns = [...groupBy(entries, ({ noun }) => noun)].map(
+    ([noun, own]) =>
+      `- [${noun}](${noun}.md): ${own.map(({ name }) => `\`${unqualified(name)}\``).join(", ")}`,
+  );
+  return `${banner}# ${module}: reference
 
-Every public function by its module and noun: as SQL, which any language can call, with the method of the typed client that
-calls it. The guides are in [docs](..).
+Every public function by its noun: as SQL, which any language can call, with the method of the typed client that calls it.
+The guide is [docs/${module}.md](../../${module}.md).
 
-${modules.join("\n")}`;
+${nouns.join("\n")}
+`;
 }
 
 function page(entries: readonly Entry[], places: ReadonlyMap<string, Entry>): string {
@@ -134,26 +133,31 @@ ${entries.map((entry) => describe(entry, places)).join("\n")}`;
 }
 
 function describe(entry: Entry, places: ReadonlyMap<string, Entry>): string {
-  const { name, summary, paragraphs, takes, facts, example, signature, module, method } = entry;
+  const { name, summary, paragraphs, sections, example, signature, module, method } = entry;
   const say = (text: string) => inline(text, places, name);
-  const parameters = takes.map(
-    ({ names, text }) =>
-      `| ${names.map((own) => `\`${own}\``).join(", ")} | ${say(text).replaceAll("|", "\\|")} |`,
-  );
   return [
     `## ${name}`,
     `${capitalized(say(summary))}.`,
     ...paragraphs.map(say),
-    fenced(signature),
+    fenced("sql", signature),
     ...(method === undefined ? [] : [`In TypeScript: \`postkit.${module}.${method}(…)\``]),
-    ...(parameters.length === 0
-      ? []
-      : [["| Parameter | |", "| --- | --- |", ...parameters].join("\n")]),
-    ...facts.map(([label, text]) => `**${label}** ${say(text)}`),
-    ...(example === undefined ? [] : [fenced(example)]),
+    ...sections.flatMap(({ label, text, lines, rows }) => [
+      `**${label}** ${say(text)}`.trim(),
+      ...(lines.length === 0 ? [] : [fenced("", lines.join("\n"))]),
+      ...(rows.length === 0 ? [] : [table(rows, say)]),
+    ]),
+    ...(example === undefined ? [] : [fenced("sql", example)]),
   ]
     .join("\n\n")
     .concat("\n");
+}
+
+function table(rows: Entry["sections"][number]["rows"], say: (text: string) => string): string {
+  const lines = rows.map(({ names, text }) => {
+    const marked = names.map((name) => (/^\w+$/.test(name) ? `\`${name}\`` : name));
+    return `| ${marked.join(", ")} | ${say(text).replaceAll("|", "\\|")} |`;
+  });
+  return ["| | |", "| --- | --- |", ...lines].join("\n");
 }
 
 /** Marks parameters and codes as such, and links other functions. */
@@ -185,8 +189,8 @@ function relativePath(from: Entry, to: Entry): string {
   return from.module === to.module ? `${to.noun}.md` : `../${to.module}/${to.noun}.md`;
 }
 
-function fenced(sql: string): string {
-  return `\`\`\`sql\n${sql}\n\`\`\``;
+function fenced(language: string, text: string): string {
+  return `\`\`\`${language}\n${text}\n\`\`\``;
 }
 
 /** As GitHub makes it of a heading. */

@@ -10,10 +10,17 @@ const shorten = `-- demo.shorten: cuts a text.
 --
 -- It keeps < and * as they are.
 --
+-- Takes back nothing.
+--
 -- Takes    p_words            what is cut
 --          p_from, p_to       where it begins and ends; the whole
 --                             a | b by default
--- Returns  the text
+--          p_a_very_long_name, p_another
+--                             what has no room beside it
+--          the rest           as demo.list_words
+-- Returns  the text, as
+--            one: a
+--            two:  b
 -- Raises   VAL_WORDS_NULL (22004) · what demo.list_words
 --          raises
 -- Writes   demo.notes · Locks demo.words
@@ -56,7 +63,7 @@ describe("the reference", () => {
       "export interface Notes {\n  countNotes(): void;\n}\n",
     );
     expect(writeReference(fixture)).toEqual([
-      "docs/reference/README.md",
+      "docs/reference/demo/README.md",
       "docs/reference/demo/notes.md",
       "docs/reference/demo/words.md",
     ]);
@@ -75,6 +82,8 @@ A word may be cut as well. Goes by characters, as [demo.count_notes](#democount_
 
 It keeps \\< and \\* as they are.
 
+Takes back nothing.
+
 \`\`\`sql
 demo.shorten(
   p_words text,
@@ -83,12 +92,21 @@ demo.shorten(
 returns text
 \`\`\`
 
-| Parameter | |
+**Takes**
+
+| | |
 | --- | --- |
 | \`p_words\` | what is cut |
 | \`p_from\`, \`p_to\` | where it begins and ends; the whole a \\| b by default |
+| \`p_a_very_long_name\`, \`p_another\` | what has no room beside it |
+| the rest | as [demo.list_words](words.md#demolist_words) |
 
-**Returns** the text
+**Returns** the text, as
+
+\`\`\`
+one: a
+two:  b
+\`\`\`
 
 **Raises** \`VAL_WORDS_NULL\` (22004) · what [demo.list_words](words.md#demolist_words) raises
 
@@ -117,10 +135,10 @@ In TypeScript: \`postkit.demo.countNotes(…)\`
   it("has a table of contents in the order in which the module loads", () => {
     using fixture = createFixture(files);
     writeReference(fixture);
-    expect(readPage(fixture, "README")).toContain(`## demo
+    expect(readPage(fixture, "demo/README")).toContain(`[docs/demo.md](../../demo.md).
 
-- [notes](demo/notes.md): \`shorten\`, \`count_notes\`
-- [words](demo/words.md): \`list_words\`
+- [notes](notes.md): \`shorten\`, \`count_notes\`
+- [words](words.md): \`list_words\`
 `);
   });
 
@@ -131,7 +149,7 @@ In TypeScript: \`postkit.demo.countNotes(…)\`
     const { "words/list_words.sql": _gone, ...rest } = files;
     writeSource(fixture, rest);
     expect(writeReference(fixture)).toEqual([
-      "docs/reference/README.md",
+      "docs/reference/demo/README.md",
       "docs/reference/demo/notes.md",
       "docs/reference/demo/words.md",
     ]);
@@ -141,11 +159,14 @@ In TypeScript: \`postkit.demo.countNotes(…)\`
 
   it("is stale when a header, the functions or a page have changed", () => {
     using fixture = createFixture(files);
-    expect(findStaleReference(fixture, "demo")).toEqual([]);
-    writeReference(fixture);
-    expect(findStaleReference(fixture, "demo")).toEqual([]);
     const stale = (page: string) =>
       `docs/reference/${page}.md is not what the SQL says: npm run sql -- docs`;
+    expect(findStaleReference(fixture, "demo")).toEqual([]);
+    fixture.write("docs/demo.md", "The guide\n");
+    const pages = ["demo/README", "demo/notes", "demo/words"];
+    expect(findStaleReference(fixture, "demo")).toEqual(pages.map(stale));
+    writeReference(fixture);
+    expect(findStaleReference(fixture, "demo")).toEqual([]);
     fixture.edit("notes/shorten.sql", "cuts a text", "shortens a text");
     expect(findStaleReference(fixture, "demo")).toEqual([stale("demo/notes")]);
     writeReference(fixture);
@@ -154,11 +175,15 @@ In TypeScript: \`postkit.demo.countNotes(…)\`
     expect(findStaleReference(fixture, "other")).toEqual([]);
     writeReference(fixture);
     writeSource(fixture, { ...files, "words/add_word.sql": plain("add_word") });
-    expect(findStaleReference(fixture, "demo")).toEqual([
-      stale("README"),
-      stale("demo/notes"),
-      stale("demo/words"),
-    ]);
+    expect(findStaleReference(fixture, "demo")).toEqual(pages.map(stale));
+  });
+
+  it("refuses what is neither in two columns nor indented", () => {
+    using fixture = createFixture(files);
+    fixture.edit("notes/shorten.sql", "the rest           as", "the rest as");
+    expect(() => writeReference(fixture)).toThrow(
+      "packages/demo/sql/notes/shorten.sql: two spaces lack between what and what it is: the rest as",
+    );
   });
 
   it("refuses a public function that says nothing, or something about another", () => {

@@ -2,12 +2,13 @@
 -- that begins with NO ACCESS.
 --
 -- Takes    as authz.check
--- Returns  DIRECT: user:alice has read on doc:1
---          GROUP: user:alice is member of team:eng which has read on doc:1
---          GROUP: user:alice is member of team:eng which has read on doc:1 (via team:infra -> team:eng)
---          HIERARCHY: user:alice has edit (edit -> read) on doc:1
---          RESOURCE: user:alice has read on folder:a which contains doc:1 -> folder:b -> folder:a
---          NO ACCESS: user:alice does not have read on doc:1
+-- Returns  lines of these forms
+--            DIRECT: user:alice has read on doc:1
+--            GROUP: user:alice is member of team:eng which has read on doc:1
+--            GROUP: user:alice is member of team:eng which has read on doc:1 (via team:infra -> team:eng)
+--            HIERARCHY: user:alice has edit (edit -> read) on doc:1
+--            RESOURCE: user:alice has read on folder:a which contains doc:1 -> folder:b -> folder:a
+--            NO ACCESS: user:alice does not have read on doc:1
 -- Raises   VAL_NAMESPACE_NULL (22004)
 -- Example  select authz.explain_text('user', 'alice', 'read', 'repo', 'api');
 create function authz.explain_text(

@@ -2,7 +2,7 @@
 --
 -- Runs as its owner, and is for roles that were granted worker.
 --
--- Takes    p_queues, p_limit, p_after as queue.pull_global, a limit of 0 among them
+-- Takes    p_queues, p_limit, p_after  as queue.pull_global, a limit of 0 among them
 --          p_namespaces, p_job_ids, p_fences  of jobs that are done, at most 1000
 -- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with all columns and namespace
 -- Raises   what queue.pull_global raises · VAL_ACK_BATCH_LENGTH (22023) · VAL_JOB_ID_NULL (22004)
