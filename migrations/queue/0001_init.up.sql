@@ -179,6 +179,9 @@ create table queue.config (
 
 comment on table queue.config is 'Settings by queue, by namespace, and for all; written by queue.set_config, pause_queue and resume_queue';
 
+-- Whether there may be a queue whose completed jobs are kept. Its order leaves no other index for that look.
+create index config_created_at_where_archived_idx on queue.config (namespace, created_at) where archive_completed;
+
 alter table queue.config enable row level security;
 alter table queue.config force row level security;
 
@@ -1518,13 +1521,20 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 begin
-  return exists (
-    select
-    from queue.config c
-    where c.namespace in (p_namespace, 'global') and c.archive_completed
-  );
+  return (select c.archive_completed from queue.config c where c.namespace = 'global' and c.queue = '')
+    or (
+      select c.archive_completed
+      from queue.config c
+      where c.namespace = p_namespace and c.archive_completed
+      order by c.created_at
+      limit 1
+    ) is not null;
 end
 $$;
 
@@ -2017,11 +2027,10 @@ begin
       order by d.run_at
       limit 1
     ) d
-    where not exists (
-      select
-      from queue.config c
-      where c.namespace = p_namespace and c.queue in ('', q.queue) and c.paused_at is not null
-    )
+    where coalesce(
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = q.queue),
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = '')
+    ) is null
   );
 end
 $$;
@@ -2083,11 +2092,10 @@ begin
       limit 1
     ) d
     where n.namespace is not null
-      and not exists (
-        select
-        from queue.config c
-        where c.namespace = n.namespace and c.queue in ('', q.queue) and c.paused_at is not null
-      )
+      and coalesce(
+        (select c.paused_at from queue.config c where c.namespace = n.namespace and c.queue = q.queue),
+        (select c.paused_at from queue.config c where c.namespace = n.namespace and c.queue = '')
+      ) is null
   );
 end
 $$;
@@ -3063,8 +3071,9 @@ $$;
 -- jobs/_list_deferred.sql
 -- queue._list_deferred: the deferred jobs with the lowest ids after one, of a queue or of all.
 --
--- A queue that has few is read by an index of its own, since those of others may be many. An order by what is the same
--- leaves one index only, without sorts.
+-- A queue that has few is read by an index of its own, since those of others may be many. One that has many is read in
+-- the order of ids, past those of others: a page of a queue whose jobs are far between takes as long as these are many. An
+-- order by what is the same leaves one index only, without sorts.
 --
 -- Takes    p_after  an id
 create function queue._list_deferred(p_namespace text, p_queue text, p_after bigint, p_limit int)
@@ -3079,7 +3088,7 @@ set enable_sort = off
 set enable_bitmapscan = off
 as $$
 declare
-  c_few constant int := 1000;
+  v_few_max constant int := 999;
   v_few bigint[];
 begin
   if p_queue is not null then
@@ -3088,9 +3097,9 @@ begin
       from queue.deferred d
       where d.namespace = p_namespace and d.queue = p_queue
       order by d.run_at
-      limit c_few
+      limit v_few_max + 1
     );
-    if cardinality(v_few) < c_few then
+    if cardinality(v_few) <= v_few_max then
       return query
         select j.*
         from (
@@ -4030,7 +4039,7 @@ $$;
 -- queue._pick_with_due: locks the next jobs of a queue that has deferred ones which are due, among the ready ones.
 --
 -- Looks further than p_limit, since others may hold locks on the first ones; locks no more than it returns, since a lock
--- that is kept in a long transaction hides its job. Ranges are looked through as in queue._pull.
+-- that is kept in a long transaction hides its job. Ranges are looked through as in queue._pick.
 --
 -- Takes    p_now  what is due by then
 --          p_floor  where the jobs of the queue begin
@@ -4175,7 +4184,7 @@ $$;
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are to be the worker's; null for the setting of the queue
 -- Returns  where they are in queue.ready and in queue.deferred, null when the queue is paused or has none; when they are
---          taken, and until when; and when the first deferred one was or will be due, unless the queue is paused
+--          taken, and until when
 create function queue._pick(
   p_namespace text,
   p_queue text,
@@ -4184,8 +4193,7 @@ create function queue._pick(
   out ready tid[],
   out deferred tid[],
   out taken_at timestamptz,
-  out expires_at timestamptz,
-  out due_at timestamptz
+  out expires_at timestamptz
 )
 language plpgsql
 volatile
@@ -4203,18 +4211,17 @@ declare
 begin
   taken_at := clock_timestamp();
   -- The newest floor is looked for backwards, since what it takes the place of may still be there, dead.
-  select exists (
-      select
-      from queue.config c
-      where c.namespace = p_namespace and c.queue in ('', p_queue) and c.paused_at is not null
-    ) as is_paused,
+  select coalesce(
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = p_queue),
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = '')
+    ) is not null as is_paused,
     (
       select d.run_at
       from queue.deferred d
-      where d.namespace = p_namespace and d.queue = p_queue
+      where d.namespace = p_namespace and d.queue = p_queue and d.run_at <= taken_at
       order by d.run_at
       limit 1
-    ) as due_at,
+    ) is not null as has_due,
     (
       select f
       from queue.floors f
@@ -4227,7 +4234,6 @@ begin
   if v_known.is_paused then
     return;
   end if;
-  due_at := v_known.due_at;
   v_floor := v_known.floor;
   if v_floor is null then
     v_floor.from_ranks := array[-2147483648];
@@ -4236,7 +4242,7 @@ begin
     v_floor.to_positions := array[9223372036854775807];
   end if;
 
-  if due_at <= taken_at then
+  if v_known.has_due then
     select p.ready, p.deferred, p.ranks
     into ready, deferred, v_ranks
     from queue._pick_with_due(p_namespace, p_queue, p_limit, taken_at, v_floor) p;
@@ -4394,8 +4400,7 @@ $$;
 -- It is written out, since to_json would look up the type of each column again for each job.
 --
 -- Returns  objects with the columns of queue.jobs that a worker wants, but those that are null, with commas between, null
---          when there are none; how many; and when the first deferred one of the queues that were looked at was or will
---          be due
+--          when there are none; and how many
 create function queue._pull_json(
   p_namespace text,
   p_queues text[],
@@ -4403,8 +4408,7 @@ create function queue._pull_json(
   p_worker_id text,
   p_visibility interval,
   out jobs text,
-  out count int,
-  out due_at timestamptz
+  out count int
 )
 language plpgsql
 volatile
@@ -4421,7 +4425,6 @@ begin
   count := 0;
   foreach v_queue in array p_queues loop
     v_picked := queue._pick(p_namespace, v_queue, p_limit - count, p_visibility);
-    due_at := least(due_at, v_picked.due_at);
     continue when v_picked.ready is null;
     v_constant := concat(',"queue":', to_json(v_queue), ',"visibility_timeout_at":', to_json(v_picked.expires_at));
     select string_agg(
@@ -5212,6 +5215,7 @@ declare
   v_stale bigint[] := '{}';
   v_pulled record;
   v_now timestamptz;
+  v_due_at timestamptz;
 begin
   perform queue._validate_queues(p_namespace, p_queues);
   if p_limit is null or p_limit not between 0 and 1000 then
@@ -5227,12 +5231,10 @@ begin
   end if;
   v_now := clock_timestamp();
   v_pulled := queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout);
-  if v_pulled.count = p_limit then
-    v_pulled.due_at := null;
-  elsif v_pulled.due_at <= clock_timestamp() then
-    v_pulled.due_at := queue._next_due(p_namespace, p_queues, v_now);
+  if v_pulled.count < p_limit then
+    v_due_at := queue._next_due(p_namespace, p_queues, v_now);
   end if;
-  return queue._exchanged(v_pulled.jobs, v_stale, v_pulled.due_at);
+  return queue._exchanged(v_pulled.jobs, v_stale, v_due_at);
 end
 $$;
 
@@ -5399,7 +5401,7 @@ $$;
 --
 -- Runs as its owner, and is for roles that were granted worker.
 --
--- Takes    p_queues, p_limit, p_after as queue.pull_global, a limit of 0 among them
+-- Takes    p_queues, p_limit, p_after  as queue.pull_global, a limit of 0 among them
 --          p_namespaces, p_job_ids, p_fences  of jobs that are done, at most 1000
 -- Returns  {"jobs": [...], "stale": [...], "due_in_ms": 1000} as queue.settle_and_pull, the jobs with all columns and namespace
 -- Raises   what queue.pull_global raises · VAL_ACK_BATCH_LENGTH (22023) · VAL_JOB_ID_NULL (22004)
@@ -5629,12 +5631,13 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 declare
+  v_looks_max constant int := 1000;
   v_queue text;
 begin
   perform queue._validate_namespace(p_namespace);
   perform queue._validate_job_id(p_job_id);
   -- Again while it moves: a worker may take it, or give it back, between these looks.
-  loop
+  for v_look in 1..v_looks_max loop
     if queue.cancel(p_namespace, p_job_id) then
       return true;
     end if;
@@ -5649,10 +5652,9 @@ begin
       );
       return true;
     end if;
-    if not queue._is_live(p_namespace, p_job_id) then
-      return false;
-    end if;
+    exit when not queue._is_live(p_namespace, p_job_id);
   end loop;
+  return false;
 end
 $$;
 

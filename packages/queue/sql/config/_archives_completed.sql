@@ -5,12 +5,19 @@ language plpgsql
 stable
 security invoker
 set search_path = queue, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
 as $$
 begin
-  return exists (
-    select
-    from queue.config c
-    where c.namespace in (p_namespace, 'global') and c.archive_completed
-  );
+  return (select c.archive_completed from queue.config c where c.namespace = 'global' and c.queue = '')
+    or (
+      select c.archive_completed
+      from queue.config c
+      where c.namespace = p_namespace and c.archive_completed
+      order by c.created_at
+      limit 1
+    ) is not null;
 end
 $$;

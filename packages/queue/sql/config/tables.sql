@@ -44,6 +44,9 @@ create table queue.config (
 
 comment on table queue.config is 'Settings by queue, by namespace, and for all; written by queue.set_config, pause_queue and resume_queue';
 
+-- Whether there may be a queue whose completed jobs are kept. Its order leaves no other index for that look.
+create index config_created_at_where_archived_idx on queue.config (namespace, created_at) where archive_completed;
+
 alter table queue.config enable row level security;
 alter table queue.config force row level security;
 

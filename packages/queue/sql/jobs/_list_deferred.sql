@@ -1,7 +1,8 @@
 -- queue._list_deferred: the deferred jobs with the lowest ids after one, of a queue or of all.
 --
--- A queue that has few is read by an index of its own, since those of others may be many. An order by what is the same
--- leaves one index only, without sorts.
+-- A queue that has few is read by an index of its own, since those of others may be many. One that has many is read in
+-- the order of ids, past those of others: a page of a queue whose jobs are far between takes as long as these are many. An
+-- order by what is the same leaves one index only, without sorts.
 --
 -- Takes    p_after  an id
 create function queue._list_deferred(p_namespace text, p_queue text, p_after bigint, p_limit int)
@@ -16,7 +17,7 @@ set enable_sort = off
 set enable_bitmapscan = off
 as $$
 declare
-  c_few constant int := 1000;
+  v_few_max constant int := 999;
   v_few bigint[];
 begin
   if p_queue is not null then
@@ -25,9 +26,9 @@ begin
       from queue.deferred d
       where d.namespace = p_namespace and d.queue = p_queue
       order by d.run_at
-      limit c_few
+      limit v_few_max + 1
     );
-    if cardinality(v_few) < c_few then
+    if cardinality(v_few) <= v_few_max then
       return query
         select j.*
         from (

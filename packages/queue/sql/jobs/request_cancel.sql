@@ -19,12 +19,13 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 declare
+  v_looks_max constant int := 1000;
   v_queue text;
 begin
   perform queue._validate_namespace(p_namespace);
   perform queue._validate_job_id(p_job_id);
   -- Again while it moves: a worker may take it, or give it back, between these looks.
-  loop
+  for v_look in 1..v_looks_max loop
     if queue.cancel(p_namespace, p_job_id) then
       return true;
     end if;
@@ -39,9 +40,8 @@ begin
       );
       return true;
     end if;
-    if not queue._is_live(p_namespace, p_job_id) then
-      return false;
-    end if;
+    exit when not queue._is_live(p_namespace, p_job_id);
   end loop;
+  return false;
 end
 $$;

@@ -10,7 +10,7 @@
 -- Takes    p_limit       the most jobs, 1 or more
 --          p_visibility  how long they are to be the worker's; null for the setting of the queue
 -- Returns  where they are in queue.ready and in queue.deferred, null when the queue is paused or has none; when they are
---          taken, and until when; and when the first deferred one was or will be due, unless the queue is paused
+--          taken, and until when
 create function queue._pick(
   p_namespace text,
   p_queue text,
@@ -19,8 +19,7 @@ create function queue._pick(
   out ready tid[],
   out deferred tid[],
   out taken_at timestamptz,
-  out expires_at timestamptz,
-  out due_at timestamptz
+  out expires_at timestamptz
 )
 language plpgsql
 volatile
@@ -38,18 +37,17 @@ declare
 begin
   taken_at := clock_timestamp();
   -- The newest floor is looked for backwards, since what it takes the place of may still be there, dead.
-  select exists (
-      select
-      from queue.config c
-      where c.namespace = p_namespace and c.queue in ('', p_queue) and c.paused_at is not null
-    ) as is_paused,
+  select coalesce(
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = p_queue),
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = '')
+    ) is not null as is_paused,
     (
       select d.run_at
       from queue.deferred d
-      where d.namespace = p_namespace and d.queue = p_queue
+      where d.namespace = p_namespace and d.queue = p_queue and d.run_at <= taken_at
       order by d.run_at
       limit 1
-    ) as due_at,
+    ) is not null as has_due,
     (
       select f
       from queue.floors f
@@ -62,7 +60,6 @@ begin
   if v_known.is_paused then
     return;
   end if;
-  due_at := v_known.due_at;
   v_floor := v_known.floor;
   if v_floor is null then
     v_floor.from_ranks := array[-2147483648];
@@ -71,7 +68,7 @@ begin
     v_floor.to_positions := array[9223372036854775807];
   end if;
 
-  if due_at <= taken_at then
+  if v_known.has_due then
     select p.ready, p.deferred, p.ranks
     into ready, deferred, v_ranks
     from queue._pick_with_due(p_namespace, p_queue, p_limit, taken_at, v_floor) p;

@@ -1,7 +1,7 @@
 -- queue._pick_with_due: locks the next jobs of a queue that has deferred ones which are due, among the ready ones.
 --
 -- Looks further than p_limit, since others may hold locks on the first ones; locks no more than it returns, since a lock
--- that is kept in a long transaction hides its job. Ranges are looked through as in queue._pull.
+-- that is kept in a long transaction hides its job. Ranges are looked through as in queue._pick.
 --
 -- Takes    p_now  what is due by then
 --          p_floor  where the jobs of the queue begin

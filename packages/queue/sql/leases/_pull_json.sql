@@ -3,8 +3,7 @@
 -- It is written out, since to_json would look up the type of each column again for each job.
 --
 -- Returns  objects with the columns of queue.jobs that a worker wants, but those that are null, with commas between, null
---          when there are none; how many; and when the first deferred one of the queues that were looked at was or will
---          be due
+--          when there are none; and how many
 create function queue._pull_json(
   p_namespace text,
   p_queues text[],
@@ -12,8 +11,7 @@ create function queue._pull_json(
   p_worker_id text,
   p_visibility interval,
   out jobs text,
-  out count int,
-  out due_at timestamptz
+  out count int
 )
 language plpgsql
 volatile
@@ -30,7 +28,6 @@ begin
   count := 0;
   foreach v_queue in array p_queues loop
     v_picked := queue._pick(p_namespace, v_queue, p_limit - count, p_visibility);
-    due_at := least(due_at, v_picked.due_at);
     continue when v_picked.ready is null;
     v_constant := concat(',"queue":', to_json(v_queue), ',"visibility_timeout_at":', to_json(v_picked.expires_at));
     select string_agg(

@@ -32,6 +32,7 @@ declare
   v_stale bigint[] := '{}';
   v_pulled record;
   v_now timestamptz;
+  v_due_at timestamptz;
 begin
   perform queue._validate_queues(p_namespace, p_queues);
   if p_limit is null or p_limit not between 0 and 1000 then
@@ -47,11 +48,9 @@ begin
   end if;
   v_now := clock_timestamp();
   v_pulled := queue._pull_json(p_namespace, p_queues, p_limit, queue._worker(p_worker_id), p_visibility_timeout);
-  if v_pulled.count = p_limit then
-    v_pulled.due_at := null;
-  elsif v_pulled.due_at <= clock_timestamp() then
-    v_pulled.due_at := queue._next_due(p_namespace, p_queues, v_now);
+  if v_pulled.count < p_limit then
+    v_due_at := queue._next_due(p_namespace, p_queues, v_now);
   end if;
-  return queue._exchanged(v_pulled.jobs, v_stale, v_pulled.due_at);
+  return queue._exchanged(v_pulled.jobs, v_stale, v_due_at);
 end
 $$;

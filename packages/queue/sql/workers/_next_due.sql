@@ -24,11 +24,10 @@ begin
       order by d.run_at
       limit 1
     ) d
-    where not exists (
-      select
-      from queue.config c
-      where c.namespace = p_namespace and c.queue in ('', q.queue) and c.paused_at is not null
-    )
+    where coalesce(
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = q.queue),
+      (select c.paused_at from queue.config c where c.namespace = p_namespace and c.queue = '')
+    ) is null
   );
 end
 $$;

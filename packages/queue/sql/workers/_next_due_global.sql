@@ -34,11 +34,10 @@ begin
       limit 1
     ) d
     where n.namespace is not null
-      and not exists (
-        select
-        from queue.config c
-        where c.namespace = n.namespace and c.queue in ('', q.queue) and c.paused_at is not null
-      )
+      and coalesce(
+        (select c.paused_at from queue.config c where c.namespace = n.namespace and c.queue = q.queue),
+        (select c.paused_at from queue.config c where c.namespace = n.namespace and c.queue = '')
+      ) is null
   );
 end
 $$;
