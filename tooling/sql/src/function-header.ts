@@ -24,7 +24,7 @@ interface Section {
 }
 
 /** What stands in two columns: names, and what they are. */
-interface Row {
+export interface Row {
   readonly names: readonly string[];
   readonly text: string;
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { readFunctionHeader, type FunctionHeader } from "./function-header.ts";
+import { readFunctionHeader, type FunctionHeader, type Row } from "./function-header.ts";
 import { readModule, type SourceFile } from "./read-module.ts";
 import { listModules, sourceFolder, type Workspace } from "./workspace.ts";
 import { writeChanged } from "./write-changed.ts";
@@ -152,7 +152,7 @@ function describe(entry: Entry, places: ReadonlyMap<string, Entry>): string {
     .concat("\n");
 }
 
-function table(rows: Entry["sections"][number]["rows"], say: (text: string) => string): string {
+function table(rows: readonly Row[], say: (text: string) => string): string {
   const lines = rows.map(({ names, text }) => {
     const marked = names.map((name) => (/^\w+$/.test(name) ? `\`${name}\`` : name));
     return `| ${marked.join(", ")} | ${say(text).replaceAll("|", "\\|")} |`;
